@@ -1,0 +1,174 @@
+import { VDomModel } from '@jupyterlab/ui-components';
+
+import { ApiError } from '../api/request';
+import type { Quiz, QuizResult } from '../api/types';
+import type { IClassroom } from '../classroom/tokens';
+import { answeredCount, answersFrom, type Draft } from './answers';
+
+const SAVE_AFTER_MS = 700;
+
+/** One quiz of a course; every card that shows it shares this. */
+export class QuizModel extends VDomModel {
+  quiz: Quiz | null = null;
+  result: QuizResult | null = null;
+  draft: Draft = {};
+  error: string | null = null;
+  submitting = false;
+  /** Whether the draft on the screen is stored by the service. */
+  saved = true;
+
+  constructor(
+    readonly classroom: IClassroom,
+    readonly id: string,
+    readonly course: string
+  ) {
+    super();
+    classroom.events.refreshNeeded.connect(() => {
+      if (!this.quiz) {
+        void this.load();
+      }
+    });
+  }
+
+  /** All questions have an answer. */
+  get complete(): boolean {
+    const questions = this.quiz?.questions ?? [];
+    return questions.length > 0 && answeredCount(this.draft, questions) === questions.length;
+  }
+
+  /** Loads the quiz with its draft, or the last result when no attempt is under way. */
+  async load(): Promise<void> {
+    try {
+      const quiz = await this.classroom.api.quiz(this.id, this.course);
+      const last = [...quiz.attempts].sort((one, two) => two.number - one.number)[0];
+      const result =
+        last && !quiz.in_progress ? await this.classroom.api.quizResult(last.id) : null;
+      // It is shown with all that belongs to it, and once: what is typed from then on stays.
+      if (this.quiz) {
+        return;
+      }
+      this.quiz = quiz;
+      this.error = null;
+      this.result = result;
+      if (quiz.in_progress) {
+        this._attempt = quiz.in_progress.attempt_id;
+        this.draft = quiz.in_progress.answers;
+      }
+    } catch (reason) {
+      if (this.quiz) {
+        return;
+      }
+      this.error = this._words(reason);
+    }
+    this.stateChanged.emit();
+  }
+
+  /** Takes an answer and saves it a moment later. */
+  answer(question: string, value: string): void {
+    this.draft = { ...this.draft, [question]: value };
+    this.saved = false;
+    this.stateChanged.emit();
+    window.clearTimeout(this._timer);
+    this._timer = window.setTimeout(() => void this._save(), SAVE_AFTER_MS);
+  }
+
+  /** Hands in a complete set of answers; an incomplete one is never sent. */
+  async submit(): Promise<void> {
+    const quiz = this.quiz;
+    if (!quiz || !this.complete || this.submitting) {
+      return;
+    }
+    window.clearTimeout(this._timer);
+    this.submitting = true;
+    this.error = null;
+    this.stateChanged.emit();
+    try {
+      const attempt = await this._ensureAttempt();
+      const answers = answersFrom(this.draft, quiz.questions);
+      this.result = await this.classroom.api.submitQuiz(attempt, answers);
+      this._attempt = null;
+      this.saved = true;
+    } catch (reason) {
+      this.error = this._words(reason);
+    } finally {
+      this.submitting = false;
+      this.stateChanged.emit();
+    }
+  }
+
+  /** Shows the questions again, empty. */
+  tryAgain(): void {
+    this.result = null;
+    this.draft = {};
+    this.saved = true;
+    this.error = null;
+    this.stateChanged.emit();
+  }
+
+  /** Saves one draft after the other, so that it is the last one that stays. */
+  private async _save(): Promise<void> {
+    if (this._saving) {
+      this._saveAgain = true;
+      return;
+    }
+    this._saving = true;
+    do {
+      await this._saveDraft();
+    } while (this._saveAgain);
+    this._saving = false;
+  }
+
+  private async _saveDraft(): Promise<void> {
+    this._saveAgain = false;
+    const quiz = this.quiz;
+    if (!quiz || this.submitting || this.result) {
+      return;
+    }
+    const draft = this.draft;
+    let attempt: string | null = null;
+    try {
+      attempt = await this._ensureAttempt();
+      if (this._takesDrafts(attempt)) {
+        await this.classroom.api.saveQuizAnswers(attempt, answersFrom(draft, quiz.questions));
+      }
+      if (this._takesDrafts(attempt)) {
+        this.saved = draft === this.draft;
+        this.error = null;
+      }
+    } catch (reason) {
+      if (this._takesDrafts(attempt)) {
+        this.error = this._words(reason);
+      }
+    }
+    this.stateChanged.emit();
+  }
+
+  /** Whether an attempt's answers are not handed in yet: from then on a draft is of no interest any more. */
+  private _takesDrafts(attempt: string | null): boolean {
+    return !this.submitting && attempt === this._attempt;
+  }
+
+  /** An attempt begins with the first answer, not by looking at the questions. */
+  private async _ensureAttempt(): Promise<string> {
+    if (this._attempt === null) {
+      // A draft being saved and the final answer may both want to begin: they share one request.
+      this._starting ??= this.classroom.api
+        .startQuiz(this.id, this.course)
+        .finally(() => (this._starting = null));
+      this._attempt = (await this._starting).attempt_id;
+    }
+    return this._attempt;
+  }
+
+  private _words(reason: unknown): string {
+    return reason instanceof ApiError
+      ? reason.message
+      : this.classroom.trans.__('The quiz could not be reached. Your answers are still here.');
+  }
+
+  private _attempt: string | null = null;
+  private _starting: ReturnType<IClassroom['api']['startQuiz']> | null = null;
+  private _saving = false;
+  private _saveAgain = false;
+  private _timer = 0;
+}

@@ -1,0 +1,208 @@
+import { type Cell, CodeCell } from '@jupyterlab/cells';
+import type { ISessionContext } from '@jupyterlab/apputils';
+import { NotebookActions, type NotebookPanel } from '@jupyterlab/notebook';
+import type { KernelMessage } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+import { gradeMetadata, titleFromGradeId } from '../courses/place';
+import type { LessonPlace } from '../courses/tokens';
+import { failingLine, isBlank } from './python_text';
+import type { ResultRow } from './verdict';
+
+/** A test cell of the learner's notebook. */
+export interface NotebookTest {
+  gradeId: string;
+  title: string;
+  hint: string;
+  points: number;
+  /** The tests proper are not in this notebook; they run after submitting. */
+  hidden: boolean;
+  cell: Cell;
+}
+
+export interface CheckResult {
+  gradeId: string;
+  title: string;
+  hint: string;
+  points: number;
+  status: 'passed' | 'failed' | 'error' | 'on_submit';
+  message: string;
+}
+
+/** A check that runs or has run. */
+export interface CheckState {
+  place: LessonPlace;
+  results: CheckResult[];
+  finished: boolean;
+  message: string;
+}
+
+/** Why the check could not run at all; the message is for the learner. */
+export class CheckImpossible extends Error {}
+
+/** The tests that a notebook shows, in their order. */
+export function testsOf(panel: NotebookPanel): NotebookTest[] {
+  const tests: NotebookTest[] = [];
+  for (const cell of panel.content.widgets) {
+    const grade = gradeMetadata(cell.model);
+    if (!grade?.grade) {
+      continue;
+    }
+    const own: unknown = cell.model.getMetadata('studyhall');
+    const test = (own as { test?: { title?: unknown; hint?: unknown } } | null)?.test;
+    tests.push({
+      gradeId: grade.gradeId,
+      title: typeof test?.title === 'string' ? test.title : titleFromGradeId(grade.gradeId),
+      hint: typeof test?.hint === 'string' ? test.hint : '',
+      points: grade.points,
+      hidden:
+        grade.solution ||
+        !(cell instanceof CodeCell) ||
+        isBlank(cell.model.sharedModel.getSource()),
+      cell
+    });
+  }
+  return tests;
+}
+
+/** The rows of a press of Submit before the judge has told its tests. */
+export function expectedRows(panel: NotebookPanel, place: LessonPlace): ResultRow[] {
+  return testsOf(panel).map(test => ({
+    id: `${place.notebook}/${test.gradeId}`,
+    title: test.title,
+    hidden: test.hidden,
+    driven: false,
+    points: null,
+    maxPoints: test.points,
+    status: 'waiting',
+    message: '',
+    hint: '',
+    notebook: place.notebook,
+    cells: [test.gradeId]
+  }));
+}
+
+interface Outcome {
+  status: 'passed' | 'failed' | 'error';
+  name: string;
+  value: string;
+  line: string;
+  executionCount: number;
+}
+
+function outcomeOf(reply: KernelMessage.IExecuteReplyMsg): Outcome {
+  const { content } = reply;
+  const executionCount = content.execution_count ?? 0;
+  if (content.status === 'ok') {
+    return { status: 'passed', name: '', value: '', line: '', executionCount };
+  }
+  if (content.status !== 'error' || !('ename' in content)) {
+    return { status: 'error', name: '', value: '', line: '', executionCount };
+  }
+  return {
+    status: content.ename === 'AssertionError' ? 'failed' : 'error',
+    name: content.ename,
+    value: content.evalue,
+    line: failingLine(content.traceback),
+    executionCount
+  };
+}
+
+async function runSilently(context: ISessionContext, code: string): Promise<Outcome> {
+  const kernel = context.session?.kernel;
+  if (!kernel) {
+    throw new CheckImpossible();
+  }
+  const future = kernel.requestExecute({
+    code,
+    silent: true,
+    store_history: false,
+    allow_stdin: false,
+    stop_on_error: false
+  });
+  return outcomeOf(await future.done);
+}
+
+/**
+ * The code cells that have to run before the tests mean anything: those that this kernel has not
+ * seen, and answers that were edited since they ran.
+ */
+function cellsToRun(panel: NotebookPanel, kernelCount: number, lastTest: Cell): CodeCell[] {
+  const widgets = panel.content.widgets;
+  return widgets.slice(0, widgets.indexOf(lastTest)).filter((cell): cell is CodeCell => {
+    if (!(cell instanceof CodeCell) || isBlank(cell.model.sharedModel.getSource())) {
+      return false;
+    }
+    const grade = gradeMetadata(cell.model);
+    if (grade?.grade && !grade.solution) {
+      return false;
+    }
+    const { executionCount, isDirty } = cell.model;
+    const unseen = executionCount === null || executionCount > kernelCount;
+    return unseen || (grade?.solution === true && isDirty);
+  });
+}
+
+type Found = Pick<Outcome, 'name' | 'value' | 'line'>;
+
+/** The words for what a learner's visible test found. */
+export type CheckWords = (outcome: Found) => string;
+
+/** What a visible test found, in words for the learner. */
+export function outcomeWords({ name, value, line }: Found, trans: TranslationBundle): string {
+  if (name === 'AssertionError') {
+    return value || trans.__('This does not hold yet: %1', line.replace(/^assert\s+/, ''));
+  }
+  if (name === 'NotImplementedError') {
+    return trans.__('This answer is not written yet.');
+  }
+  if (!name) {
+    return trans.__('The test was interrupted. Check again when the kernel is idle.');
+  }
+  const place = line ? trans.__(' at “%1”', line) : '';
+  return trans.__(
+    'Your code stopped%1. Python says: %2',
+    place,
+    value ? `${name}: ${value}` : name
+  );
+}
+
+/**
+ * Runs the visible tests in the notebook's own kernel, after the answers that changed. The tests
+ * leave no output and no history behind. Reports every result as soon as it is known.
+ *
+ * @throws CheckImpossible when there is no kernel to run them in.
+ */
+export async function check(
+  panel: NotebookPanel,
+  words: CheckWords,
+  report: (results: CheckResult[], finished: boolean) => void
+): Promise<void> {
+  const tests = testsOf(panel);
+  const results: CheckResult[] = [];
+  const visible = tests.filter(test => !test.hidden);
+  const last = visible[visible.length - 1];
+  if (last) {
+    await panel.sessionContext.ready;
+    const probe = await runSilently(panel.sessionContext, '');
+    // The probe's own reply tells how far this kernel has counted: 0 or 1 means that it is fresh.
+    const ranSoFar = probe.executionCount <= 1 ? 0 : probe.executionCount;
+    for (const cell of cellsToRun(panel, ranSoFar, last.cell)) {
+      await NotebookActions.runCells(panel.content, [cell], panel.sessionContext);
+    }
+  }
+  for (const test of tests) {
+    const { gradeId, title, hint, points } = test;
+    const row = { gradeId, title, hint, points };
+    if (test.hidden) {
+      results.push({ ...row, status: 'on_submit', message: '' });
+    } else {
+      const source = test.cell.model.sharedModel.getSource();
+      const outcome = await runSilently(panel.sessionContext, source);
+      const message = outcome.status === 'passed' ? '' : words(outcome);
+      results.push({ ...row, status: outcome.status, message });
+    }
+    report([...results], false);
+  }
+  report(results, true);
+}

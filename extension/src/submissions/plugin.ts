@@ -1,0 +1,111 @@
+import {
+  ILayoutRestorer,
+  type JupyterFrontEnd,
+  type JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ICommandPalette } from '@jupyterlab/apputils';
+import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
+
+import { IClassroom } from '../classroom/tokens';
+import { resultIcon } from '../components/icons';
+import { ILessons } from '../courses/tokens';
+import { SubmissionsModel } from './model';
+import { ResultPanel } from './panel';
+import { ISubmissions } from './tokens';
+import { LessonToolbar } from './toolbar';
+
+/** Check, Submit and the result panel. */
+export const submissionsPlugin: JupyterFrontEndPlugin<ISubmissions> = {
+  id: 'studyhall:submissions',
+  description: 'Checking and submitting lessons, and their results.',
+  autoStart: true,
+  provides: ISubmissions,
+  requires: [IClassroom, ILessons, INotebookTracker],
+  optional: [ICommandPalette, ILayoutRestorer],
+  activate: (
+    app: JupyterFrontEnd,
+    classroom: IClassroom,
+    lessons: ILessons,
+    notebooks: INotebookTracker,
+    palette: ICommandPalette | null,
+    restorer: ILayoutRestorer | null
+  ): ISubmissions => {
+    const { trans } = classroom;
+    const model = new SubmissionsModel(classroom, lessons);
+    const panel = new ResultPanel(model, {
+      goToCell: row => {
+        const place = model.place;
+        if (place) {
+          const { course, lesson } = place;
+          const notebook = row.notebook || place.notebook;
+          void lessons.goToCell({ course, lesson, notebook, cells: row.cells });
+        }
+      },
+      showReview: () => void app.commands.execute('studyhall:show-review')
+    });
+    panel.title.icon = resultIcon;
+    panel.title.caption = trans.__('Results');
+    app.shell.add(panel, 'right', { rank: 90 });
+    restorer?.add(panel, panel.id);
+
+    const current = (): NotebookPanel | null => {
+      const widget = notebooks.currentWidget;
+      return widget && lessons.placeOf(widget) ? widget : null;
+    };
+    const follow = (): void => {
+      const widget = current();
+      void model.setPlace(widget ? lessons.placeOf(widget) : null);
+      app.commands.notifyCommandChanged('studyhall:check');
+      app.commands.notifyCommandChanged('studyhall:submit');
+    };
+    const decorate = async (widget: NotebookPanel): Promise<void> => {
+      await widget.context.ready;
+      const place = widget.isDisposed ? null : lessons.placeOf(widget);
+      if (!place) {
+        return;
+      }
+      const toolbar = new LessonToolbar(model, place, {
+        check: () => void app.commands.execute('studyhall:check'),
+        submit: () => void app.commands.execute('studyhall:submit')
+      });
+      widget.toolbar.insertItem(0, 'studyhall', toolbar);
+      follow();
+    };
+    notebooks.forEach(widget => void decorate(widget));
+    notebooks.widgetAdded.connect((_, widget) => void decorate(widget));
+    notebooks.currentChanged.connect(follow);
+
+    const onLesson = (act: (widget: NotebookPanel) => Promise<void>) => async (): Promise<void> => {
+      const widget = current();
+      if (widget) {
+        app.shell.activateById(panel.id);
+        // The notebook keeps the keyboard: the panel speaks through its live region.
+        app.shell.activateById(widget.id);
+        await act(widget);
+      }
+    };
+    const commands = {
+      'studyhall:check': {
+        label: trans.__('Check This Lesson'),
+        caption: trans.__('Run the visible tests here, without submitting'),
+        isEnabled: () => current() !== null,
+        execute: onLesson(widget => model.runCheck(widget))
+      },
+      'studyhall:submit': {
+        label: trans.__('Submit This Lesson'),
+        caption: trans.__('Save and hand in this lesson'),
+        isEnabled: () => current() !== null,
+        execute: onLesson(widget => model.submit(widget))
+      },
+      'studyhall:show-results': {
+        label: trans.__('Show Results'),
+        execute: () => app.shell.activateById(panel.id)
+      }
+    };
+    for (const [command, options] of Object.entries(commands)) {
+      app.commands.addCommand(command, { describedBy: { args: null }, ...options });
+      palette?.addItem({ command, category: trans.__('Studyhall') });
+    }
+    return model;
+  }
+};

@@ -1,0 +1,66 @@
+import { VDomRenderer } from '@jupyterlab/ui-components';
+
+import type { LessonPlace } from '../courses/tokens';
+import type { SubmissionsModel } from './model';
+
+/** What a lesson's toolbar can set in motion. */
+export interface ToolbarActions {
+  check(): void;
+  submit(): void;
+}
+
+/** Check, Submit and the attempts left, in the toolbar of a lesson's notebook. */
+export class LessonToolbar extends VDomRenderer<SubmissionsModel> {
+  constructor(
+    model: SubmissionsModel,
+    private readonly _place: LessonPlace,
+    private readonly _actions: ToolbarActions
+  ) {
+    super(model);
+    this.addClass('sh-Toolbar');
+  }
+
+  protected override render(): React.JSX.Element {
+    const { model } = this;
+    const { trans } = model.classroom;
+    const left = model.attemptsLeft(this._place);
+    const lesson = model.lessons.lesson(this._place.course, this._place.lesson);
+    const closed = lesson?.closes_at ? new Date(lesson.closes_at) <= new Date() : false;
+    const sending = model.pending?.stage === 'saving' || model.pending?.stage === 'sending';
+    const submitTitle =
+      left === 0
+        ? trans.__('You have used all attempts of this lesson')
+        : closed
+          ? trans.__('This lesson has closed; your instructor can give an extension')
+          : trans.__('Save and hand in this lesson');
+    return (
+      <>
+        <button
+          type="button"
+          className="jp-Button jp-mod-styled sh-Button sh-Toolbar-check"
+          data-testid="check-button"
+          disabled={model.checking}
+          title={trans.__('Run the visible tests here, without submitting')}
+          onClick={() => this._actions.check()}
+        >
+          {model.checking ? trans.__('Checking…') : trans.__('Check')}
+        </button>
+        <button
+          type="button"
+          className="jp-Button jp-mod-styled jp-mod-accept sh-Button sh-Toolbar-submit"
+          data-testid="submit-button"
+          disabled={model.busy || left === 0}
+          title={submitTitle}
+          onClick={() => this._actions.submit()}
+        >
+          {sending ? trans.__('Submitting…') : trans.__('Submit')}
+        </button>
+        {left !== null && (
+          <span className="sh-Toolbar-left" data-testid="attempts-left">
+            {trans._n('%1 attempt left', '%1 attempts left', left)}
+          </span>
+        )}
+      </>
+    );
+  }
+}

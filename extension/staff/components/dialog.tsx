@@ -1,0 +1,61 @@
+import { useId, useLayoutEffect, useRef, type ReactNode } from 'react';
+
+const FOCUSABLE = 'input, select, textarea, button, a[href]';
+
+/**
+ * A question or a form above the page; Escape and Cancel leave everything as it was. The focus stays inside, also when
+ * what had it goes away, as a list's entry does.
+ */
+export function Dialog(props: {
+  title: string;
+  close: () => void;
+  testId?: string;
+  className?: string;
+  children: ReactNode;
+}): React.JSX.Element {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const title = useId();
+  // Closed before it is taken out of the page: only then does the focus go back to where it came from.
+  useLayoutEffect(() => {
+    const shown = dialog.current;
+    shown?.showModal();
+    return () => shown?.close();
+  }, []);
+  const { close } = props;
+  const latest = useRef(close);
+  latest.current = close;
+  useLayoutEffect(() => {
+    // React knows the cancel of a dialog, but not in every version the one that Escape makes.
+    const shown = dialog.current;
+    const cancel = (event: Event): void => {
+      event.preventDefault();
+      latest.current();
+    };
+    shown?.addEventListener('cancel', cancel);
+    return () => shown?.removeEventListener('cancel', cancel);
+  }, []);
+  useLayoutEffect(() => {
+    const shown = dialog.current;
+    if (shown === null) {
+      return undefined;
+    }
+    const observer = new MutationObserver(() => {
+      if (shown.open && !shown.contains(document.activeElement)) {
+        shown.querySelector<HTMLElement>(FOCUSABLE)?.focus();
+      }
+    });
+    observer.observe(shown, { childList: true, subtree: true });
+    return () => observer.disconnect();
+  }, []);
+  return (
+    <dialog
+      ref={dialog}
+      aria-labelledby={title}
+      className={props.className}
+      data-testid={props.testId}
+    >
+      <h2 id={title}>{props.title}</h2>
+      {props.children}
+    </dialog>
+  );
+}

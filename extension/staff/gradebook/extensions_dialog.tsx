@@ -1,0 +1,199 @@
+import { useRef, useState } from 'react';
+
+import {
+  grantExtension,
+  readExtensions,
+  readGradebook,
+  withdrawExtension,
+  type Extension,
+  type GradebookAssignment
+} from '../api/grading';
+import { useRemote } from '../api/remote';
+import { useAnnounce } from '../components/announcer';
+import { Dialog } from '../components/dialog';
+import { ExactMoment } from '../components/figures';
+import { fieldMoment, fieldText, MomentField } from '../components/moment_field';
+import { Failure, Loaded } from '../components/notices';
+import { useAction } from '../components/use_action';
+
+interface Props {
+  course: string;
+  assignment: GradebookAssignment;
+  /** Something was given or taken away. */
+  changed: () => void;
+  close: () => void;
+}
+
+function Given(props: {
+  extension: Extension;
+  edit: () => void;
+  withdraw: () => void;
+  isBusy: boolean;
+}): React.JSX.Element {
+  const { extension } = props;
+  const name = extension.learner.display_name;
+  return (
+    <li data-testid={`extension-${extension.learner.username}`}>
+      <span>
+        {name}: until <ExactMoment at={extension.due_at} />
+        <span className="quiet small">
+          {extension.reason !== '' && ` “${extension.reason}”`}, given by {extension.granted_by}
+        </span>
+      </span>
+      <span className="actions">
+        <button
+          type="button"
+          className="button small"
+          onClick={props.edit}
+          aria-label={`Change the extension of ${name}`}
+        >
+          Change
+        </button>
+        <button
+          type="button"
+          className="button small"
+          disabled={props.isBusy}
+          onClick={props.withdraw}
+          aria-label={`Take back the extension of ${name}`}
+        >
+          Take back
+        </button>
+      </span>
+    </li>
+  );
+}
+
+/** More time for single learners: those who have it, and a form for one more. */
+export function ExtensionsDialog(props: Props): React.JSX.Element {
+  const { course, assignment } = props;
+  const { lesson } = assignment;
+  const announce = useAnnounce();
+  const extensions = useRemote(`extensions ${course} ${lesson}`, signal =>
+    readExtensions(course, lesson, signal)
+  );
+  const learners = useRemote(`gradebook names ${course}`, signal =>
+    readGradebook(course, { limit: 100 }, signal)
+  );
+  const [username, setUsername] = useState('');
+  const field = useRef<HTMLInputElement>(null);
+  const [due, setDue] = useState(fieldText(assignment.due_at));
+  const [reason, setReason] = useState('');
+  const action = useAction();
+  const after = (words: string): void => {
+    announce(words);
+    extensions.reload();
+    props.changed();
+  };
+  const give = (): Promise<boolean> =>
+    action.run(async () => {
+      const name = username.trim();
+      await grantExtension(course, lesson, name, {
+        due_at: fieldMoment(due) ?? '',
+        closes_at: null,
+        reason: reason.trim()
+      });
+      setUsername('');
+      setReason('');
+      after(`${name} has more time.`);
+    });
+  const withdraw = (extension: Extension): Promise<boolean> =>
+    action.run(async () => {
+      await withdrawExtension(course, lesson, extension.learner.username);
+      after(`The extension of ${extension.learner.display_name} is taken back.`);
+    });
+  return (
+    <Dialog
+      title={`${assignment.title}: extensions`}
+      close={props.close}
+      testId="extensions-dialog"
+    >
+      <form
+        className="form"
+        onSubmit={event => {
+          event.preventDefault();
+          void give();
+        }}
+      >
+        <h3>Give more time</h3>
+        <label className="field">
+          <span>Learner</span>
+          <input
+            ref={field}
+            type="text"
+            list="extension-learners"
+            value={username}
+            required
+            autoComplete="off"
+            data-testid="extension-learner"
+            onChange={event => setUsername(event.target.value)}
+          />
+          <datalist id="extension-learners">
+            {(learners.data?.data.rows ?? []).map(({ learner }) => (
+              <option key={learner.username} value={learner.username}>
+                {learner.display_name}
+              </option>
+            ))}
+          </datalist>
+        </label>
+        <MomentField
+          label="New due time"
+          value={due}
+          change={setDue}
+          required
+          testId="extension-due"
+        />
+        <label className="field">
+          <span>Reason</span>
+          <input
+            type="text"
+            value={reason}
+            maxLength={500}
+            placeholder="Kept in the audit log; the learner does not see it"
+            data-testid="extension-reason"
+            onChange={event => setReason(event.target.value)}
+          />
+        </label>
+        {action.problem && <Failure problem={action.problem} retry={() => void give()} />}
+        <p className="actions">
+          <button
+            type="submit"
+            className="button primary"
+            disabled={action.isBusy}
+            data-testid="extension-save"
+          >
+            Give more time
+          </button>
+          <button type="button" className="button" onClick={props.close}>
+            Close
+          </button>
+        </p>
+      </form>
+      {/* Below the form, which stays where it is however long the list gets. */}
+      <h3>Who has more time</h3>
+      <Loaded of={extensions} rows={2}>
+        {({ items }) =>
+          items.length === 0 ? (
+            <p className="quiet">Nobody has more time than the others.</p>
+          ) : (
+            <ul className="given">
+              {items.map(extension => (
+                <Given
+                  key={extension.learner.username}
+                  extension={extension}
+                  isBusy={action.isBusy}
+                  edit={() => {
+                    setUsername(extension.learner.username);
+                    setDue(fieldText(extension.due_at));
+                    setReason(extension.reason);
+                    field.current?.focus();
+                  }}
+                  withdraw={() => void withdraw(extension)}
+                />
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+    </Dialog>
+  );
+}

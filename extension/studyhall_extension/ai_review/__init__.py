@@ -1,0 +1,1 @@
+"""Feedback on an attempt: passed on from the service."""

@@ -1,0 +1,1 @@
+"""Who the learner is in this classroom: passed on from the service."""

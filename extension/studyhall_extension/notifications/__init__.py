@@ -1,0 +1,1 @@
+"""What the learner should know and may have missed."""

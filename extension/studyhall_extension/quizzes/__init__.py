@@ -1,0 +1,1 @@
+"""Quizzes inside lessons: questions, drafts and answers, passed on from the service."""

@@ -1,0 +1,1 @@
+"""XP, level, streak and leaderboard: passed on from the service."""

@@ -1,0 +1,1 @@
+"""``studyhall org`` and ``studyhall cohort``: what an operator types and reads."""

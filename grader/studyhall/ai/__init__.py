@@ -1,0 +1,1 @@
+"""Whom we ask for advice: Claude, automatic checks, or nobody; chosen by settings, one interface for all."""

@@ -1,0 +1,1 @@
+"""The audit log: what staff changed, written in the transaction of the change and never altered."""

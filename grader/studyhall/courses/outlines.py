@@ -1,0 +1,140 @@
+"""What learners see of their courses: the list, and each one's units and lessons with their own progress and dates."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from studyhall.courses import policy, service
+from studyhall.courses.deadlines import DeadlinesOf
+from studyhall.courses.models import Course, CourseOffering, LessonProgress, LessonRelease, LessonState
+from studyhall.courses.schemas import (
+    ContinueWith,
+    CourseSummary,
+    Outline,
+    OutlineCourse,
+    OutlineLesson,
+    OutlineState,
+    OutlineUnit,
+)
+from studyhall.person import Person
+
+
+async def summaries(
+    session: AsyncSession, person: Person, *, page: int, limit: int, rewards_enabled: bool
+) -> tuple[list[CourseSummary], int]:
+    """Return a page of the person's courses, and how many they have."""
+    slugs = sorted(person.roles)
+    shown = slugs[(page - 1) * limit : page * limit]
+    offerings = (
+        await session.scalars(
+            select(CourseOffering).join(Course).where(Course.slug.in_(shown)).order_by(Course.slug)
+        )
+    ).unique()
+    found = []
+    for offering in offerings:
+        lessons = await service.lessons_of(session, offering)
+        progress = await service.progress_of(
+            session, person.user_id, {row.lesson_id for row in lessons.values()}
+        )
+        found.append(
+            CourseSummary(
+                slug=offering.course.slug,
+                title=offering.course.title,
+                description=offering.course.description,
+                level=offering.course.level,
+                role=person.roles[offering.course.slug].value,
+                release=offering.release.number,
+                lessons_total=len(lessons),
+                lessons_passed=sum(row.state == LessonState.PASSED.value for row in progress.values()),
+                rewards_enabled=rewards_enabled,
+            )
+        )
+    return found, len(slugs)
+
+
+def _outline_lesson(
+    lesson: LessonRelease,
+    progress: LessonProgress | None,
+    *,
+    release: int,
+    reason: str | None,
+    deadlines: policy.Deadlines,
+) -> OutlineLesson:
+    state = policy.outline_state(progress.state if progress else None, locked=reason is not None)
+    fetched = progress.fetched_hash if progress else None
+    return OutlineLesson(
+        slug=lesson.lesson.slug,
+        title=lesson.title,
+        minutes=lesson.minutes,
+        state=state,
+        locked_reason=reason if state is OutlineState.LOCKED else None,
+        update_available=fetched is not None and fetched != lesson.content_hash,
+        release=release,
+        fetched_release=progress.fetched_release if progress else None,
+        due_at=deadlines.due_at,
+        closes_at=deadlines.closes_at,
+        score=progress.best_score if progress else None,
+        max_score=progress.best_max_score if progress else None,
+        best_percent=policy.percent(progress.best_score, progress.best_max_score) if progress else None,
+        pass_score=lesson.pass_score,
+        attempts_used=progress.attempts_used if progress else 0,
+        attempts_max=lesson.max_attempts,
+        notebooks=lesson.notebooks,
+        first_notebook=f"{lesson.notebooks[0]}.ipynb",
+        quizzes=lesson.quizzes,
+        has_tests=bool(lesson.tests),
+        ai_review=lesson.ai_review,
+    )
+
+
+async def outline(
+    session: AsyncSession, person: Person, course: str, *, deadlines_of: DeadlinesOf
+) -> Outline:
+    """Return a course as the person sees it: units, lessons, how far they have come, and their own deadlines.
+
+    Raises:
+        UnknownCourse: the cohort does not take it.
+    """
+    offering = await service.offering_of(session, course)
+    lessons = await service.lessons_of(session, offering)
+    progress = await service.progress_of(session, person.user_id, {row.lesson_id for row in lessons.values()})
+    deadlines = await deadlines_of(session, person.user_id, offering, lessons.values())
+    titles = {slug: row.title for slug, row in lessons.items()}
+    bests = {
+        slug: policy.percent(progress[row.lesson_id].best_score, progress[row.lesson_id].best_max_score)
+        for slug, row in lessons.items()
+        if row.lesson_id in progress
+    }
+    units = []
+    for unit in offering.release.outline:
+        rows = []
+        for slug in unit["lessons"]:
+            lesson = lessons[slug]
+            if slug in offering.withdrawn and lesson.lesson_id not in progress:
+                continue
+            reason = policy.locked_reason(lesson.prerequisite, titles=titles, best_percents=bests)
+            rows.append(
+                _outline_lesson(
+                    lesson,
+                    progress.get(lesson.lesson_id),
+                    release=offering.release.number,
+                    reason=reason,
+                    deadlines=deadlines[lesson.lesson_id],
+                )
+            )
+        if rows:
+            units.append(OutlineUnit(slug=unit["slug"], title=unit["title"], lessons=rows))
+    everything = [lesson for unit in units for lesson in unit.lessons]
+    underway = (OutlineState.STARTED, OutlineState.SUBMITTED)
+    following = next((lesson for lesson in everything if lesson.state in underway), None) or next(
+        (lesson for lesson in everything if lesson.state is OutlineState.NEW), None
+    )
+    return Outline(
+        course=OutlineCourse(
+            slug=offering.course.slug,
+            title=offering.course.title,
+            description=offering.course.description,
+            release=offering.release.number,
+        ),
+        continue_with=ContinueWith(lesson=following.slug, title=following.title) if following else None,
+        units=units,
+    )

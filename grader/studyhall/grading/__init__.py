@@ -1,0 +1,1 @@
+"""Grading: jobs that hand attempts to the judge, and the reports that come back."""

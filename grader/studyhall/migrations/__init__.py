@@ -1,0 +1,1 @@
+"""The database's history: one line of Alembic revisions, run by the tables' owner under an advisory lock."""

@@ -1,0 +1,1 @@
+"""Moving out: a course of Studyhall becomes a folder for nbgrader alone (`studyhall export nbgrader`)."""

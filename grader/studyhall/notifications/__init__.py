@@ -1,0 +1,1 @@
+"""Notifications: what a learner should know and may have missed, kept until it is read."""

@@ -1,0 +1,267 @@
+"""What a student's folder holds, read so that nothing in it can lead anywhere else or cost more than it may.
+
+A folder comes from a student's machine, a zip or a repository: it may hold links, pipes, gigabytes and any encoding.
+Nothing here raises for what it finds; what cannot be used is said in a sentence.
+"""
+
+import errno
+import fnmatch
+import importlib.util
+import json
+import os
+import stat
+import sys
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from studyhall_judge.report import IntegrityFlag, Repair
+from studyhall_notebooks.course_files import IGNORED
+from studyhall_notebooks.parsing import MAX_BYTES
+
+from studyhall.offline_grading.course_reader import Assignment, printable
+
+MAX_OTHER_NOTEBOOKS: Final = 10
+"""Notebooks under names that the assignment does not have: one of them may be a renamed one."""
+
+MAX_EXTRA_BYTES: Final = 16_000_000
+MAX_EXTRA_FILES: Final = 200
+MAX_DEPTH: Final = 5
+MAX_ENTRIES: Final = 5_000
+
+_LEFT_OUT: Final = (*IGNORED, "timestamp.txt", "submission_secret.txt", "*.pyo", "*.pth", "*.so", "*.pyd")
+_STEERING_MODULES: Final = frozenset({"sitecustomize", "usercustomize", "conftest"})
+
+
+class _Unusable(Exception):
+    """A file cannot be used; the message is a sentence for its author."""
+
+
+@dataclass
+class ReadFolder:
+    """A student's work as it goes to the judge.
+
+    ``held_back`` says, by notebook, why a file that is there was not sent. ``extras`` are the student's own files
+    beside the assignment's. ``refusal`` is set when nothing of the folder could be read.
+    """
+
+    notebooks: dict[str, str] = field(default_factory=dict)
+    held_back: dict[str, str] = field(default_factory=dict)
+    extras: dict[str, bytes] = field(default_factory=dict)
+    repairs: list[Repair] = field(default_factory=list)
+    flags: list[IntegrityFlag] = field(default_factory=list)
+    refusal: str = ""
+
+    def repair(self, code: str, notebook: str, message: str) -> None:
+        """Note something that was mended, for the learner."""
+        self.repairs.append(Repair(code=code, notebook=notebook, grade_id=None, message=message))
+
+    def flag(self, code: str, message: str) -> None:
+        """Note something for staff."""
+        self.flags.append(IntegrityFlag(code=code, test_id=None, message=message))
+
+
+def read_folder(path: Path, assignment: Assignment) -> ReadFolder:
+    """Read a student's folder for the assignment."""
+    read = ReadFolder()
+    if path.is_symlink():
+        read.refusal = (
+            "The folder is a link to another place, which is not followed. Hand in the files themselves."
+        )
+        read.flag("link", "The student's folder for the assignment is a link.")
+        return read
+    try:
+        files = _files_below(path, read)
+    except OSError as error:
+        read.refusal = f"The folder could not be opened ({_reason(error)})."
+        return read
+    notebooks = {name: file for name, file in files.items() if name.lower().endswith(".ipynb")}
+    _read_notebooks(read, notebooks, assignment)
+    others = {name: file for name, file in files.items() if name not in notebooks}
+    _read_extras(read, others, assignment)
+    return read
+
+
+def _files_below(path: Path, read: ReadFolder) -> dict[str, Path]:
+    """Return what the folder holds by relative path; folders behind links are not entered. Raises `OSError`."""
+    found: dict[str, Path] = {}
+    waiting: list[tuple[Path, int]] = [(path, 0)]
+    while waiting:
+        folder, depth = waiting.pop(0)
+        try:
+            entries = sorted(os.scandir(folder), key=lambda one: one.name)
+        except OSError as error:
+            if depth == 0:
+                raise
+            read.flag(
+                "closed_folder",
+                f"The folder {printable(folder.name)} could not be opened ({_reason(error)}).",
+            )
+            continue
+        for entry in entries:
+            if _is_left_out(entry.name):
+                continue
+            if len(found) >= MAX_ENTRIES:
+                read.flag(
+                    "many_files", f"The folder holds more than {MAX_ENTRIES} files; the rest was left out."
+                )
+                return found
+            if entry.is_dir(follow_symlinks=False) and not entry.name.lower().endswith(".ipynb"):
+                if depth < MAX_DEPTH:
+                    waiting.append((Path(entry.path), depth + 1))
+            else:
+                found[Path(entry.path).relative_to(path).as_posix()] = Path(entry.path)
+    return found
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith(".") or any(fnmatch.fnmatch(name, pattern) for pattern in _LEFT_OUT)
+
+
+# Notebooks
+
+
+def _read_notebooks(read: ReadFolder, files: dict[str, Path], assignment: Assignment) -> None:
+    """Read the assignment's notebooks from the folder itself, else from a folder in it, then some of the others."""
+    wanted: dict[str, str] = {}
+    for name in sorted(files, key=lambda one: (one.count("/"), one)):
+        stem = unicodedata.normalize("NFC", Path(name).name[: -len(".ipynb")])
+        known = next((one for one in assignment.notebooks if unicodedata.normalize("NFC", one) == stem), None)
+        if known is not None and known not in wanted:
+            wanted[known] = name
+            _read_notebook(read, known, files[name])
+            if "/" in name:
+                read.repair(
+                    "moved_notebook",
+                    known,
+                    f"This notebook lay in the folder {printable(str(Path(name).parent))} and was taken from there.",
+                )
+    others = [name for name in files if name not in wanted.values() and "/" not in name]
+    for name in others[:MAX_OTHER_NOTEBOOKS]:
+        _read_notebook(read, printable(name[: -len(".ipynb")]), files[name])
+    if len(others) > MAX_OTHER_NOTEBOOKS:
+        read.flag("many_notebooks", f"{len(others) - MAX_OTHER_NOTEBOOKS} more notebooks were left out.")
+
+
+def _read_notebook(read: ReadFolder, name: str, path: Path) -> None:
+    try:
+        data = _read_file(path, MAX_BYTES)
+    except _Unusable as error:
+        read.held_back[name] = str(error)
+        return
+    text, guessed = _decoded(data)
+    if guessed:
+        read.repair(
+            "encoding",
+            name,
+            "This notebook was not saved as UTF-8. It was read as Western European text; letters with accents may "
+            "differ.",
+        )
+    read.notebooks[name] = text
+
+
+def _decoded(data: bytes) -> tuple[str, bool]:
+    """Return the text of a notebook file and whether its encoding had to be guessed. Line ends stay."""
+    try:
+        # The rule of JSON itself: UTF-8, -16 or -32, told apart by a byte order mark or by where the zeros are.
+        return data.decode(json.detect_encoding(data)), False
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace"), True
+
+
+def _read_file(path: Path, max_bytes: int) -> bytes:
+    """Return an ordinary file's bytes. Raises `_Unusable`."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise _Unusable("This file is a link to another place, which is not followed.") from error
+        raise _Unusable(f"This file could not be opened ({_reason(error)}).") from error
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise _Unusable("This is not an ordinary file.")
+        with open(descriptor, "rb", closefd=False) as file:
+            data = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
+    except OSError as error:
+        raise _Unusable(f"This file could not be read ({_reason(error)}).") from error
+    finally:
+        os.close(descriptor)
+    if status.st_size > max_bytes or len(data) > max_bytes:
+        raise _Unusable(
+            f"This file is larger than {max_bytes / 1_000_000:g} MB. Clear the outputs (Edit, Clear Outputs of All "
+            "Cells), save it and hand it in again."
+        )
+    return data
+
+
+def _reason(error: OSError) -> str:
+    return os.strerror(error.errno).lower() if error.errno else "an error of the disk"
+
+
+# The student's own files
+
+
+def _read_extras(read: ReadFolder, files: dict[str, Path], assignment: Assignment) -> None:
+    """Read the files that the student's code may need; the assignment's own win over a student's copy."""
+    total = 0
+    kept_out: list[str] = []
+    folders = {str(parent) for path in assignment.files for parent in Path(path).parents}
+    for name, path in files.items():
+        if (
+            name in assignment.files
+            or name in folders
+            or any(str(p) in assignment.files for p in Path(name).parents)
+        ):
+            continue
+        if not _is_text(name):
+            kept_out.append(printable(name))
+            continue
+        if hides_library(name):
+            read.flag("module", f"{printable(name)} has the name of a library; it was left out.")
+            continue
+        try:
+            data = _read_file(path, MAX_EXTRA_BYTES - total)
+        except _Unusable:
+            kept_out.append(printable(name))
+            continue
+        if len(read.extras) >= MAX_EXTRA_FILES:
+            kept_out.append(printable(name))
+            continue
+        read.extras[name] = data
+        total += len(data)
+        if name.endswith(".py"):
+            read.flag("own_module", f"The submission brought a module of its own: {printable(name)}.")
+    if kept_out:
+        read.flag(
+            "files_left_out",
+            f"Left out of the student's own files (a link, unreadable, or more than {MAX_EXTRA_BYTES // 1_000_000} MB "
+            f"or {MAX_EXTRA_FILES} files): {', '.join(kept_out[:10])}"
+            + (f" and {len(kept_out) - 10} others." if len(kept_out) > 10 else "."),
+        )
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return name.isprintable()
+
+
+def hides_library(name: str) -> bool:
+    """Whether a file beside the notebook could be imported in the place of a library or change how Python starts."""
+    first = Path(name).parts[0]
+    if not name.endswith(".py"):
+        return False
+    module = first.removesuffix(".py")
+    if module.startswith("_") or module in _STEERING_MODULES or module in sys.stdlib_module_names:
+        return True
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):
+        return True
+    # Any folder that happens to lie where this command was called is a package without an origin; a library has one.
+    return spec is not None and spec.origin is not None

@@ -1,0 +1,1 @@
+"""Organisations and their cohorts: who pays, and whom one hub serves."""

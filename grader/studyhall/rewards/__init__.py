@@ -1,0 +1,1 @@
+"""XP, levels, streaks and the leaderboard: derived from events, written once, never taken back."""

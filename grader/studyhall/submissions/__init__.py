@@ -1,0 +1,1 @@
+"""Attempts and their snapshots: accepted exactly once, and never lost."""

@@ -1,0 +1,1 @@
+"""HTTP plumbing: routes as data, one handler class, the envelope, the OpenAPI document and live streams."""

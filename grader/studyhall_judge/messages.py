@@ -1,0 +1,122 @@
+"""What a learner reads about a test: what happened, in words, and nothing about the machine or a hidden test.
+
+A hidden test says nothing but its title, status, points and the author's hint. A visible test shows its
+assertion's message. A message may hold values that the learner's own code made; code that was handed a
+hidden test's arguments could smuggle them out that way. So once a hidden test has run, only text that stands in
+the visible test itself is shown.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from studyhall_judge.report import TestStatus
+from studyhall_judge.scoring import CellOutcome, Ending
+
+LONGEST = 600
+_PATH = re.compile(r"(?:/[\w.+-]+){2,}/?")
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+_BY_ENDING = {
+    Ending.timed_out: "Your code ran longer than it may here. Look for a loop that does not end.",
+    Ending.memory: "Your code needed more memory than it may use here.",
+    Ending.died: "Your code ended the whole program while this test ran, so the test could not finish.",
+    Ending.tampered: "This test did not pass: something it relies on was changed while it ran.",
+    Ending.not_run: "This test did not run, because the time or the restarts for the whole notebook were used up.",
+}
+
+_BY_EXCEPTION = {
+    "NameError": "A name that this test needs is not defined. Is it spelled as the task says?",
+    "NotImplementedError": "This task has no answer yet.",
+    "TypeError": "A value had a type that does not fit what is done with it, or a call had the wrong arguments.",
+    "ValueError": "A value was not acceptable to the operation that used it.",
+    "IndexError": "A position was used that the sequence does not have.",
+    "KeyError": "A key was used that the dictionary does not have.",
+    "AttributeError": "Something was asked for an attribute or method that it does not have.",
+    "ZeroDivisionError": "There was a division by zero.",
+    "RecursionError": "A function called itself too often. Does it always reach an end?",
+    "ImportError": "Something could not be imported.",
+    "ModuleNotFoundError": "A module could not be found.",
+    "FileNotFoundError": "A file could not be found.",
+    "MemoryError": _BY_ENDING[Ending.memory],
+    "SystemExit": "Your code asked the program to exit while this test ran.",
+    "KeyboardInterrupt": "Your code was interrupted while this test ran.",
+    "SyntaxError": "The code is not complete or not correct Python.",
+    "UnboundLocalError": "A variable was used before it had a value.",
+    "StopIteration": "An iterator had nothing more to give.",
+    "OverflowError": "A number became too large.",
+    "UnicodeDecodeError": "Some bytes were not text in the expected encoding.",
+}
+_UNKNOWN = "Your code raised an error while this test ran."
+_PLAIN_FAILURE = "The result is not what this test expects."
+_NO_CREDIT = "This test gave only a part of its points."
+
+
+def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dynamic: bool) -> str:
+    """Return the message for a visible test.
+
+    Args:
+        outcome: how the test's cell ended.
+        status: the verdict.
+        source: the visible test's own text.
+        dynamic: whether values may be shown: true only while no hidden test has run in this process or its files.
+    """
+    if status is TestStatus.passed:
+        return ""
+    if outcome.ending in _BY_ENDING:
+        return _BY_ENDING[outcome.ending]
+    error = outcome.error
+    if error is None:
+        return _NO_CREDIT if status is TestStatus.partial else _PLAIN_FAILURE
+    if error.name == "AssertionError":
+        shown = _assertion_text(error.message, source, dynamic=dynamic)
+        return shown or clean(error.told) or _PLAIN_FAILURE
+    said = _BY_EXCEPTION.get(error.name, _UNKNOWN)
+    if error.about:
+        said = f"{clean(error.about)}: {said}"
+    if (
+        dynamic
+        and error.message
+        and error.name not in ("SystemExit", "KeyboardInterrupt", "NotImplementedError")
+    ):
+        return f"{said} Python says: {clean(error.message)}"
+    return said
+
+
+def needs_second_look(outcome: CellOutcome, source: str) -> bool:
+    """Whether a visible test's message holds more than its own text, so that a clean run could show more."""
+    error = outcome.error
+    if error is None or not error.message:
+        return False
+    return error.name != "AssertionError" or error.message not in string_constants(source)
+
+
+def _assertion_text(message: str, source: str, *, dynamic: bool) -> str:
+    if dynamic or message in string_constants(source):
+        return clean(message)
+    return ""
+
+
+def string_constants(source: str) -> set[str]:
+    """Return the string literals of a cell, which a learner can read in the visible test anyway."""
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    return {
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def clean(text: str) -> str:
+    """Return a text without escape codes, addresses in memory and paths of the machine, cut to a readable length."""
+    text = _ANSI.sub("", text)
+    text = _ADDRESS.sub("somewhere in memory", text)
+    text = _PATH.sub(lambda found: found.group().rstrip("/").rpartition("/")[2], text)
+    text = _CONTROL.sub("", text).strip()
+    return text if len(text) <= LONGEST else text[: LONGEST - 1].rstrip() + "…"

@@ -1,0 +1,297 @@
+"""A release as the judge uses it: notebooks parsed once, names that the exercises are about, files packed once."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import binascii
+import copy
+import fcntl
+import json
+import os
+import re
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+from nbformat.notebooknode import NotebookNode
+from studyhall_notebooks.cells import CellRole, TestInfo, grade_id, role_of, studyhall_metadata, tests_of
+from studyhall_notebooks.driven import DrivenTest, parse_driven
+from studyhall_notebooks.errors import NotebookError
+from studyhall_notebooks.parsing import read_notebook
+from studyhall_notebooks.release import learner_version
+
+from studyhall_judge.likeness import plain
+from studyhall_judge.report import Release
+from studyhall_judge.sandbox.compiler import Lesson
+from studyhall_judge.sandbox.ownership import helpers_of, own_names
+
+RELEASES_KEPT = 64
+"""Releases kept in memory. A course has tens of lessons; what falls out is asked for again."""
+
+MAX_SOURCE_BYTES = 50_000_000
+_SEALS = 0x0001 | 0x0002 | 0x0004 | 0x0008
+_ADD_SEALS = 1033
+_DEFINED = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)|^(\w+)\s*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
+
+
+class BadRelease(Exception):
+    """The release itself cannot be used, whatever a learner sends."""
+
+
+_DEFINITION = re.compile(r"^\s*(?:async\s+)?(def|class)\s+(\w+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class ReleasedCell:
+    """One cell of the released source.
+
+    ``source`` is what the judge runs (hidden tests included), ``shown`` what the learner got. ``names`` are the
+    functions, classes and variables that the cell defines at its top level. ``driven`` is what a test says
+    that runs from outside.
+    """
+
+    node: NotebookNode
+    role: CellRole
+    grade_id: str | None
+    source: str
+    shown: str
+    names: frozenset[str]
+    driven: DrivenTest | None = None
+
+    @property
+    def is_code(self) -> bool:
+        """Whether the cell runs."""
+        return bool(self.node.cell_type == "code")
+
+    @cached_property
+    def plain(self) -> str:
+        """What the learner got, as it is compared."""
+        return plain(self.shown)
+
+    @property
+    def is_learners(self) -> bool:
+        """Whether the text is the learner's."""
+        return self.role in (CellRole.answer, CellRole.manual)
+
+    @property
+    def is_anchor(self) -> bool:
+        """Whether the cell has an identity of its own, by which a submitted cell is recognised."""
+        return self.grade_id is not None and self.role not in (CellRole.plain, CellRole.quiz)
+
+
+@dataclass(frozen=True)
+class ReleasedNotebook:
+    """One notebook of a release. ``lesson`` holds the names that its released cells define."""
+
+    name: str
+    node: NotebookNode
+    cells: tuple[ReleasedCell, ...]
+    tests: dict[str, TestInfo]
+    lesson: Lesson
+
+
+@dataclass
+class PreparedRelease:
+    """A release ready for use. ``files`` is a sealed memory file (see `pack_files`) or None."""
+
+    hash: str
+    notebooks: dict[str, ReleasedNotebook]
+    file_names: frozenset[str]
+    files: int | None = field(default=None)
+
+    def close(self) -> None:
+        """Give the memory file back."""
+        if self.files is not None:
+            os.close(self.files)
+            self.files = None
+
+
+def prepare(release: Release) -> PreparedRelease:
+    """Parse a release. Raises `BadRelease`."""
+    notebooks = {}
+    for notebook in release.notebooks:
+        try:
+            node = read_notebook(notebook.source, max_bytes=MAX_SOURCE_BYTES)
+            shown = learner_version(node, course="", lesson="", release=0, notebook=notebook.name)
+        except NotebookError as error:
+            raise BadRelease(f"The released notebook {notebook.name} cannot be used: {error}") from error
+        notebooks[notebook.name] = _prepare_notebook(notebook.name, node, shown)
+    try:
+        files = {path: base64.b64decode(content) for path, content in release.files.items()}
+    except (binascii.Error, ValueError) as error:
+        raise BadRelease("A file of the release is not base64.") from error
+    return PreparedRelease(release.hash, notebooks, frozenset(files), pack_files(files) if files else None)
+
+
+def _prepare_notebook(name: str, node: NotebookNode, shown: NotebookNode) -> ReleasedNotebook:
+    cells = tuple(
+        ReleasedCell(
+            node=cell,
+            role=role_of(cell),
+            grade_id=grade_id(cell),
+            source=cell.source,
+            shown=learners.source,
+            names=frozenset(top_level_names(cell.source)) if cell.cell_type == "code" else frozenset(),
+            driven=_driven(cell),
+        )
+        for cell, learners in zip(node.cells, shown.cells, strict=True)
+    )
+    lesson = _lesson(cells)
+    tests = {test.grade_id: test for test in tests_of(node, name)}
+    return ReleasedNotebook(name, node, cells, tests, lesson)
+
+
+def _lesson(cells: tuple[ReleasedCell, ...]) -> Lesson:
+    """Return what the released cells define, with what the tests keep for themselves."""
+    tests = [cell for cell in cells if cell.is_code and cell.role is CellRole.test]
+    others = [cell for cell in cells if cell.is_code and cell.role is not CellRole.test]
+    own = own_names(
+        [(without_magics(cell.source), cell.shown) for cell in tests],
+        [without_magics(cell.source) for cell in others if cell.role is CellRole.read_only],
+        [cell.shown for cell in others if cell.role is not CellRole.read_only],
+        [cell.shown for cell in cells if not cell.is_code],
+    )
+    # What an answer cell is to define itself is not the author's to keep.
+    asked: set[str] = set().union(*(top_level_names(cell.shown) for cell in others if cell.is_learners))
+    helpers: dict[str, str] = {}
+    for cell in others:
+        if cell.role is CellRole.read_only:
+            helpers |= helpers_of(cell.source)
+    return replace(
+        lesson_of([cell.shown for cell in others]),
+        mirrored=own.mirrored,
+        kept=own.kept,
+        published=own.published,
+        helpers=frozenset(text for name, text in helpers.items() if name not in asked),
+    )
+
+
+def _driven(cell: NotebookNode) -> DrivenTest | None:
+    is_test = role_of(cell) is CellRole.test and cell.cell_type == "code"
+    return parse_driven(cell.source) if is_test else None
+
+
+def lesson_of(sources: list[str]) -> Lesson:
+    """Return the names that code cells define, imports and classes apart."""
+    functions: set[str] = set()
+    classes: set[str] = set()
+    imports: set[str] = set()
+    names: set[str] = set()
+    for source in sources:
+        names |= top_level_names(source)
+        imports |= imported_names(source)
+        for kind, name in _DEFINITION.findall(source):
+            (classes if kind == "class" else functions).add(name)
+    return Lesson(frozenset(functions), frozenset(classes), frozenset(imports), frozenset(names))
+
+
+def imported_names(source: str) -> set[str]:
+    """Return the names that a cell's own import statements bind."""
+    try:
+        tree = ast.parse(without_magics(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    found: set[str] = set()
+    for statement in tree.body:
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            found |= _bound_by(statement)
+    return found - {"*"}
+
+
+def without_magics(source: str) -> str:
+    """Return a cell's text with its magic and shell lines made empty, so that it may parse as Python."""
+    return "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
+
+
+def top_level_names(source: str) -> set[str]:
+    """Return the names a cell defines, imports or assigns at its top level; by pattern where it does not parse."""
+    try:
+        tree = ast.parse(without_magics(source))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return {first or second for first, second in _DEFINED.findall(source)}
+    names: set[str] = set()
+    for statement in tree.body:
+        names |= _bound_by(statement)
+    return names
+
+
+def _bound_by(statement: ast.stmt) -> set[str]:
+    match statement:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return {name}
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return {(alias.asname or alias.name).split(".")[0] for alias in names}
+        case _:
+            return {
+                node.id
+                for node in ast.walk(statement)
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            }
+
+
+def pack_files(files: dict[str, bytes]) -> int:
+    """Put files into a sealed memory file: 8 bytes length of an index, the index as JSON, the contents.
+
+    Every sandbox gets the same descriptor and can only read it.
+    """
+    index: dict[str, Any] = {}
+    offset = 0
+    for path, content in files.items():
+        index[path] = [offset, len(content)]
+        offset += len(content)
+    head = json.dumps(index).encode()
+    descriptor = os.memfd_create("release", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(len(head).to_bytes(8, "big"))
+        file.write(head)
+        for content in files.values():
+            file.write(content)
+    fcntl.fcntl(descriptor, _ADD_SEALS, _SEALS)
+    return descriptor
+
+
+def declared_full_for_text(cell: ReleasedCell) -> bool:
+    """Whether the author declared that any result of the test cell, also text, means full marks."""
+    told = studyhall_metadata(cell.node).get("test")
+    return isinstance(told, dict) and told.get("text_result") == "full_marks"
+
+
+class Releases:
+    """The releases in memory, least recently used first."""
+
+    def __init__(self, kept: int = RELEASES_KEPT) -> None:
+        self._kept = kept
+        self._by_hash: OrderedDict[str, PreparedRelease] = OrderedDict()
+
+    def get(self, release_hash: str) -> PreparedRelease | None:
+        """Return the release and mark it as used, or None."""
+        release = self._by_hash.get(release_hash)
+        if release is not None:
+            self._by_hash.move_to_end(release_hash)
+        return release
+
+    def put(self, release: Release) -> PreparedRelease:
+        """Prepare and keep a release, dropping the one that was not used for the longest time.
+
+        Raises:
+            BadRelease: it cannot be used.
+        """
+        prepared = prepare(release)
+        self._by_hash[release.hash] = prepared
+        self._by_hash.move_to_end(release.hash)
+        while len(self._by_hash) > self._kept:
+            self._by_hash.popitem(last=False)[1].close()
+        return prepared
+
+    def close(self) -> None:
+        """Forget all releases."""
+        for release in self._by_hash.values():
+            release.close()
+        self._by_hash.clear()
+
+
+def copy_node(node: NotebookNode) -> NotebookNode:
+    """Return a copy of a cell that may be changed."""
+    return copy.deepcopy(node)

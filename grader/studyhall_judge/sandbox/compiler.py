@@ -1,0 +1,368 @@
+"""Compiles test cells, outside of every sandbox, into code that looks at its operands through a guard.
+
+For the guard itself see :mod:`studyhall_judge.sandbox.values`. What changes in a test:
+
+* operands of comparisons, arithmetic and conditions, and arguments handed to builtins and imported functions, pass
+  through ``guard.see``;
+* builtins are taken from the guard, unless the exercise defines the name itself, so that a learner's ``all`` or ``abs``
+  (or a patched ``builtins``) does not decide a test;
+* names that the test binds for itself, imported modules and the author's helpers are read from the guard too
+  (:mod:`studyhall_judge.sandbox.ownership`).
+
+Line numbers stay, so that a failing assert still points at its line. Runs as a function of the judge for its own
+interpreter, and as a process of an environment's interpreter for others, because code objects belong to a version.
+"""
+
+from __future__ import annotations
+
+import ast
+import base64
+import builtins
+import json
+import marshal
+import sys
+import warnings
+from dataclasses import dataclass
+from types import CodeType
+from typing import Any, cast
+
+from studyhall_judge.sandbox.ownership import Owning, helper_statements
+from studyhall_judge.sandbox.placeholders import BUILTIN, GUARD, TEST_FILE
+
+_FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+_OWN_FRAME = frozenset({"super", "__import__", "__build_class__"})
+"""Builtins that the compiler or the interpreter looks for by their own name."""
+
+_BUILTINS = (
+    frozenset(vars(builtins)) - _OWN_FRAME - {"__name__", "__doc__", "__debug__", "__spec__", "__loader__"}
+)
+
+_MATCHERS = frozenset({"approx", "ANY", "Mock", "MagicMock", "AsyncMock"})
+"""What tests import to compare with, or to hand to a learner's function; believed only where a test made it itself."""
+
+_WORTH_A_LOOK = (
+    ast.Name,
+    ast.Call,
+    ast.Attribute,
+    ast.Subscript,
+    ast.Await,
+    ast.IfExp,
+    ast.NamedExpr,
+    ast.BoolOp,
+)
+_DISPLAYS = (
+    ast.List,
+    ast.Tuple,
+    ast.Set,
+    ast.Dict,
+    ast.ListComp,
+    ast.SetComp,
+    ast.DictComp,
+    ast.BinOp,
+    ast.UnaryOp,
+)
+
+
+@dataclass(frozen=True)
+class CompiledTest:
+    """A test ready to send.
+
+    ``code`` is a marshalled triple (the author's helpers, body, last expression; each or None). ``imports`` are the
+    imported names that it uses; ``exempt`` the class names that it is about; ``patches`` the attribute names that it
+    sets itself; ``helpers`` the author's definitions that it uses; ``mirrored``, ``kept`` and ``published`` its own.
+    """
+
+    code: bytes
+    imports: frozenset[str]
+    exempt: frozenset[str]
+    patches: frozenset[str]
+    helpers: frozenset[str] = frozenset()
+    mirrored: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+    published: frozenset[str] = frozenset()
+
+
+NAMES = ("imports", "exempt", "patches", "helpers", "mirrored", "kept", "published")
+"""The sets of names that go with a compiled test."""
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What the released notebook's cells define, each a set of names.
+
+    ``mirrored``, ``kept`` and ``published`` are the tests' own names; ``helpers`` definitions of locked cells, as text.
+    """
+
+    functions: frozenset[str]
+    classes: frozenset[str]
+    imports: frozenset[str]
+    names: frozenset[str]
+    mirrored: frozenset[str] = frozenset()
+    kept: frozenset[str] = frozenset()
+    published: frozenset[str] = frozenset()
+    helpers: frozenset[str] = frozenset()
+
+
+def compile_test(source: str, lesson: Lesson) -> CompiledTest:
+    """Compile one test cell.
+
+    Raises:
+        SyntaxError: the cell is not Python (a magic has been left in it, or the author made a mistake).
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        tree = ast.parse(source, TEST_FILE)
+        facts = _Facts(tree, lesson)
+        hides_value = _ends_in_semicolon(source, tree)
+        helpers = helper_statements(facts.free, lesson.helpers)
+        owning = facts.owning(frozenset(helpers))
+        tree = ast.fix_missing_locations(owning.visit(_Guarding(facts).visit(tree)))
+        body, last = tree.body, None
+        if body and isinstance(body[-1], ast.Expr) and not hides_value:
+            last = compile(ast.Expression(body[-1].value), TEST_FILE, "eval", _FLAGS, dont_inherit=True)
+            body = body[:-1]
+        module = ast.Module(body, [])
+        code = compile(module, TEST_FILE, "exec", _FLAGS, dont_inherit=True) if body else None
+        defined, patches = _compile_helpers(list(helpers.values()), lesson)
+    return CompiledTest(
+        marshal.dumps((defined, code, last)),
+        facts.imports,
+        facts.exempt,
+        facts.patches | patches,
+        frozenset(helpers),
+        facts.mirrored,
+        facts.kept,
+        lesson.published & facts.bound,
+    )
+
+
+def _compile_helpers(statements: list[ast.stmt], lesson: Lesson) -> tuple[CodeType | None, frozenset[str]]:
+    """Compile an author's definitions as parts of a test: what they compare goes through the guard as well.
+
+    Returns:
+        The code, none for no statements, and the attribute names that it sets.
+    """
+    if not statements:
+        return None, frozenset()
+    tree = ast.Module(statements, [])
+    facts = _Facts(tree, lesson)
+    names = frozenset(facts.bound)
+    owning = Owning(names | facts.free & lesson.imports, frozenset(), frozenset())
+    tree = ast.fix_missing_locations(owning.visit(_Guarding(facts).visit(tree)))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.expr | ast.stmt):
+            node.lineno = node.end_lineno = 0  # no line of the test
+    return compile(tree, TEST_FILE, "exec", _FLAGS, dont_inherit=True), facts.patches
+
+
+def _ends_in_semicolon(source: str, tree: ast.Module) -> bool:
+    """Whether the last expression asks for no output, as in IPython."""
+    if not tree.body:
+        return False
+    last = tree.body[-1]
+    lines = source.encode().split(b"\n")
+    tail = [lines[(last.end_lineno or 1) - 1][last.end_col_offset or 0 :], *lines[last.end_lineno or 1 :]]
+    kept = b"".join(line.partition(b"#")[0] for line in tail)
+    return b";" in kept
+
+
+class _Facts:
+    """What a test uses and defines."""
+
+    def __init__(self, tree: ast.Module, lesson: Lesson) -> None:
+        self.lesson = lesson
+        self.bound: set[str] = set()
+        self.imported: set[str] = set(lesson.imports)
+        self._used: set[str] = set()
+        self._called: set[str] = set()
+        self._patched: set[str] = set()
+        for node in ast.walk(tree):
+            self._note_name(node)
+            self._note_definition(node)
+            self._note_patch(node)
+        self.free = frozenset(self._used - self.bound)
+        self.imports = self.free & lesson.imports
+        self.mirrored = lesson.mirrored & self.bound
+        self.kept = lesson.kept & self.bound
+        self.patches = frozenset(self._patched)
+        about = {name for name in self._called if name[:1].isupper() and name not in lesson.functions}
+        self.exempt = frozenset(lesson.classes | (about - _BUILTINS))
+
+    def owning(self, helpers: frozenset[str]) -> Owning:
+        """Return what has the test read its own names, imports and ``helpers`` from the guard."""
+        read = self.imports | self.mirrored | self.kept | helpers
+        return Owning(read, self.mirrored, self.kept)
+
+    def _note_name(self, node: ast.AST) -> None:
+        match node:
+            case ast.Name(id=name, ctx=ast.Load()):
+                self._used.add(name)
+            case ast.Name(id=name) | ast.arg(arg=name) | ast.ExceptHandler(name=str(name)):
+                self.bound.add(name)
+            case ast.Call(func=ast.Name(id=name)):
+                self._called.add(name)
+
+    def _note_definition(self, node: ast.AST) -> None:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                self.bound.add(name)
+            case ast.Import(names=names) | ast.ImportFrom(names=names):
+                new = {(alias.asname or alias.name).split(".")[0] for alias in names}
+                self.imported |= new
+                self.bound |= new
+
+    def _note_patch(self, node: ast.AST) -> None:
+        """A test may patch what it tests with, for instance ``input``: by attribute, or by a name in a text."""
+        match node:
+            case ast.Attribute(attr=name, ctx=ast.Store() | ast.Del()):
+                self._patched.add(name)
+            case ast.Constant(value=str(text)) if len(text) < 200:
+                self._patched.add(text.rpartition(".")[2])
+
+    def is_builtin(self, name: str) -> bool:
+        """Whether a name means the builtin here."""
+        return name in _BUILTINS and name not in self.bound and name not in self.lesson.names
+
+
+class _Guarding(ast.NodeTransformer):
+    """Puts the guard where a test decides."""
+
+    def __init__(self, facts: _Facts) -> None:
+        self._facts = facts
+
+    def _see(self, node: Any) -> Any:
+        if not isinstance(node, _WORTH_A_LOOK + _DISPLAYS) or _is_constant(node):
+            return node
+        return _ask_guard("see", node)
+
+    def _believe(self, node: Any, name: str) -> Any:
+        """Have a value believed that the test itself has made, or fetched, to compare with."""
+        root = node.func if isinstance(node, ast.Call) else node
+        while isinstance(root, ast.Attribute):
+            root = root.value
+        mine = name in _MATCHERS and isinstance(root, ast.Name) and root.id in self._facts.imported
+        return _ask_guard("made", node) if mine else node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        if not isinstance(node.ctx, ast.Load):
+            return node
+        if self._facts.is_builtin(node.id):
+            return ast.copy_location(ast.Attribute(ast.Constant(GUARD), BUILTIN + node.id, ast.Load()), node)
+        believed: ast.AST = self._believe(node, node.id)
+        return believed
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        believed: Any = self._believe(node, node.attr) if isinstance(node.ctx, ast.Load) else node
+        self.generic_visit(node)
+        return cast("ast.AST", believed)
+
+    def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        self.generic_visit(node)
+        node.left = self._see(node.left)
+        node.comparators = [self._see(one) for one in node.comparators]
+        return node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        node.left, node.right = self._see(node.left), self._see(node.right)
+        return node
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
+        self.generic_visit(node)
+        node.operand = self._see(node.operand)
+        return node
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
+        self.generic_visit(node)
+        node.values = [self._see(value) for value in node.values]
+        return node
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        self.generic_visit(node)
+        node.value = self._see(node.value)
+        return node
+
+    def visit_Match(self, node: ast.Match) -> ast.AST:
+        self.generic_visit(node)
+        node.subject = self._see(node.subject)
+        return node
+
+    def _visit_condition(self, node: Any) -> ast.AST:
+        self.generic_visit(node)
+        node.test = self._see(node.test)
+        visited: ast.AST = node
+        return visited
+
+    visit_Assert = visit_If = visit_While = visit_IfExp = _visit_condition  # noqa: N815 - as above
+
+    def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
+        self.generic_visit(node)
+        node.ifs = [self._see(one) for one in node.ifs]
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        judges = self._judges(node.func)
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        believed: ast.AST = self._believe(node, name)
+        self.generic_visit(node)
+        if judges:
+            node.args = [self._see_argument(one) for one in node.args]
+            for keyword in node.keywords:
+                keyword.value = self._see(keyword.value)
+        return believed
+
+    def _see_argument(self, node: ast.expr) -> ast.expr:
+        if isinstance(node, ast.Starred):
+            node.value = self._see(node.value)
+            return node
+        seen: ast.expr = self._see(node)
+        return seen
+
+    def _judges(self, called: ast.expr) -> bool:
+        """Whether a called function is a builtin or imported: a learner's own function gets its values untouched."""
+        if isinstance(called, ast.Attribute):
+            if called.attr.startswith("assert"):
+                return True
+            base = called
+            while isinstance(base, ast.Attribute):
+                called = base.value
+                if not isinstance(called, ast.Attribute):
+                    break
+                base = called
+        if not isinstance(called, ast.Name):
+            return False
+        return self._facts.is_builtin(called.id) or called.id in self._facts.imported
+
+
+def _ask_guard(question: str, node: Any) -> Any:
+    guard = ast.Attribute(ast.Constant(GUARD), question, ast.Load())
+    return ast.copy_location(ast.Call(guard, [node], []), node)
+
+
+def _is_constant(node: ast.AST) -> bool:
+    if isinstance(node, ast.List | ast.Tuple | ast.Set):
+        return all(_is_constant(one) for one in node.elts)
+    if isinstance(node, ast.Dict):
+        return all(one is not None and _is_constant(one) for one in (*node.keys, *node.values))
+    if isinstance(node, ast.UnaryOp):
+        return _is_constant(node.operand)
+    if isinstance(node, ast.BinOp):
+        return _is_constant(node.left) and _is_constant(node.right)
+    return isinstance(node, ast.Constant)
+
+
+def main() -> None:
+    """Answer one line of JSON per line of JSON: for interpreters other than the judge's."""
+    for line in sys.stdin:
+        asked = json.loads(line)
+        lesson = Lesson(**{name: frozenset(names) for name, names in asked["lesson"].items()})
+        answer: dict[str, Any]
+        try:
+            test = compile_test(asked["source"], lesson)
+        except (SyntaxError, ValueError, RecursionError) as error:
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        else:
+            names = {name: sorted(getattr(test, name)) for name in NAMES}
+            answer = {"code": base64.b64encode(test.code).decode(), **names}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()

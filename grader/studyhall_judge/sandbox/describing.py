@@ -1,0 +1,99 @@
+"""Turns what a cell left behind, its error and its outputs, into plain JSON types.
+
+Runs a learner's own methods (``__str__``, display methods), so it is loaded twice: one copy works beneath learners'
+cells and may be changed by them, the other beneath tests.
+"""
+
+from __future__ import annotations
+
+import binascii
+from types import TracebackType
+from typing import Any
+
+from studyhall_judge.sandbox.placeholders import TEST_FILE
+
+_LONGEST_TEXT = 2000
+_MAX_DEPTH = 20
+_encode_bytes = binascii.b2a_base64
+
+
+def describe_error(error: BaseException) -> dict[str, Any]:
+    """Return what the judge may know of what a cell raised. Runs the exception's own ``__str__``."""
+    try:
+        message = str.__str__(str(error))
+    except BaseException:  # noqa: BLE001 - a learner's exception may do anything here
+        message = ""
+    line, deepest_is_test = _place(error.__traceback__)
+    return {
+        "name": type.__getattribute__(type(error), "__name__"),
+        "message": message[:_LONGEST_TEXT],
+        "line": line,
+        "from_test": deepest_is_test,
+    }
+
+
+def forget_traceback(error: BaseException) -> None:
+    """Cut an exception off from the frames that it went through: a learner may have kept the exception."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            one.__traceback__ = None
+            waiting += [one.__context__, one.__cause__]
+
+
+def _place(trace: TracebackType | None) -> tuple[int | None, bool]:
+    """Return the test's line that failed, and whether the error was raised by the test itself."""
+    line: int | None = None
+    in_test = False
+    while trace is not None:
+        in_test = trace.tb_frame.f_code.co_filename == TEST_FILE
+        if in_test:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line, in_test
+
+
+def plain_outputs(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return outputs of plain JSON types only, whatever a learner's display methods returned."""
+    return [_plain_output(output) for output in list(outputs)]
+
+
+def _plain_output(output: dict[str, Any]) -> dict[str, Any]:
+    if output["output_type"] == "stream":
+        return {"output_type": "stream", "name": output["name"], "text": "".join(output["pieces"])}
+    plain: dict[str, Any] = _plain(output, 0)
+    return plain
+
+
+def _plain(value: Any, depth: int) -> Any:
+    kind = type(value)
+    plain: Any = None
+    if kind in (bool, int):
+        plain = value
+    elif kind is float:
+        plain = value if value == value and abs(value) != float("inf") else None  # noqa: PLR0124 - NaN
+    elif isinstance(value, str):
+        plain = str.__str__(value)
+    elif isinstance(value, bytes):
+        plain = _encode_bytes(bytes(value)).decode("ascii")
+    elif depth < _MAX_DEPTH:
+        if isinstance(value, dict):
+            plain = {str.__str__(k): _plain(v, depth + 1) for k, v in dict.items(value) if isinstance(k, str)}
+        elif isinstance(value, list | tuple):
+            plain = [_plain(item, depth + 1) for item in value]
+    return plain
+
+
+def is_plain(value: Any, depth: int = 0) -> bool:
+    """Whether a value consists of plain JSON types and nothing else, found out without running anything of its own."""
+    kind = type(value)
+    if value is None or kind in (bool, int, float, str):
+        return True
+    if depth > 2 * _MAX_DEPTH:
+        return False
+    if kind is list:
+        return all(is_plain(item, depth + 1) for item in value)
+    return kind is dict and all(type(key) is str and is_plain(item, depth + 1) for key, item in value.items())

@@ -1,0 +1,193 @@
+"""What is done on the main thread between learners' cells: getting ready, putting back, testing.
+
+While any of this runs the audit hook is on its strictest: student code that is called from here, and only a tested
+function is, cannot reach the frames below it.
+"""
+
+from __future__ import annotations
+
+import binascii
+import builtins
+import importlib
+import marshal
+import os
+import posix
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from studyhall_judge.sandbox import limits, root, testcell
+from studyhall_judge.sandbox.describing import describe_error, forget_traceback, plain_outputs
+from studyhall_judge.sandbox.guards import Guards
+from studyhall_judge.sandbox.shell import JudgeShell, Outputs, OutputStream, no_input
+from studyhall_judge.sandbox.values import Guard
+
+# The C functions behind the modules: student code can patch the modules' own.
+_signal: Any = importlib.import_module("_signal")
+_clock = time.perf_counter
+_decode = binascii.a2b_base64
+_fork = posix.fork
+
+REHEARSED = (
+    "def rehearsed(n):\n    return [i for i in range(n)]",
+    "rehearsed(3)",
+    "print('rehearsed')\nraise NotImplementedError",
+)
+_REHEARSED_TEST = "assert sum([1, 2]) == 3\nassert len('') == 1, 'rehearsed'"
+
+
+class Examiner:
+    """Works on one shell. ``on_forged`` is told the name of a class whose values were not believed."""
+
+    def __init__(self, shell: JudgeShell, outputs: Outputs, guard: Guard) -> None:
+        namespace = shell.user_ns
+        # Where a test looks that replaces it; nothing of the judge asks for input.
+        builtins.input = no_input
+        namespace["__name__"] = "__main__"
+        self._shell = shell
+        self._outputs = outputs
+        self._guard = guard
+        self._guards = Guards(shell)
+        self._kept: dict[str, Any] = {}
+        self._rehearsed_test = marshal.dumps((None, compile(_REHEARSED_TEST, "<rehearsal>", "exec"), None))
+
+    def begin(self, start: dict[str, Any]) -> None:
+        """Get ready for a submission."""
+        os.chdir(root.WORK)
+        limits.set_limits(start["limits"])
+        _get_ready(start["environment"])
+        self._outputs.limit = start["limits"]["output_bytes"]
+        self._guards.released_files = frozenset(start["files"])
+
+    def restore(self) -> list[str]:
+        """Put back what learners' code has changed; returns what that was, in words."""
+        return self._guards.restore()
+
+    def shadowing_files(self) -> list[str]:
+        """Return files beside the notebook that have a library's name."""
+        return self._guards.shadowing_files()
+
+    def accept(self, imports: list[str], helpers: list[str]) -> None:
+        """Take what an author's cell did as the new ground, and remember what it imported and defined."""
+        self._guards.accept()
+        self._guards.note_imports(frozenset(imports))
+        self._guards.note_helpers(helpers)
+
+    def examine(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Run a compiled test; returns its outcome with what was put back before and what had changed meanwhile."""
+        namespace = self._shell.user_ns
+        replaced = self._guards.restore_imports(frozenset(message["imports"]))
+        replaced += self._guards.replaced_helpers(message["helpers"])
+        before = {name: namespace.get(name) for name in message["kept"]}
+        outputs = self._outputs.start()
+        sys.stdout = OutputStream("stdout", 1, self._outputs)
+        sys.stderr = OutputStream("stderr", 2, self._outputs)
+        began = _clock()
+        error, result = self._run(message)
+        seconds = _clock() - began
+        rewritten = self._rewritten(message, before)
+        for name in message["published"]:
+            if self._guard.own(name) is not self._guard:
+                namespace[name] = self._guard.own(name)
+        described = None
+        if error is not None:
+            described = describe_error(error)
+            forget_traceback(error)
+            self._outputs.items.append(_error_output(described))
+        return {
+            "error": described,
+            "outputs": plain_outputs(outputs),
+            "result": result,
+            "seconds": seconds,
+            "replaced": replaced + rewritten,
+            "tampered": self._guards.restore(frozenset(message["patches"])),
+        }
+
+    def _rewritten(self, message: dict[str, Any], before: dict[str, Any]) -> list[tuple[str, str]]:
+        """Return which of a test's own names learners' code has set while it ran: that did not help it."""
+        namespace, own = self._shell.user_ns, self._guard.own
+        names = [name for name, value in before.items() if namespace.get(name) is not value]
+        for name in message["mirrored"]:
+            mine = own(name)
+            if mine is not self._guard and namespace.get(name) is not mine:
+                names.append(name)
+        return [("rewritten_name", name) for name in names]
+
+    def _run(self, message: dict[str, Any]) -> tuple[BaseException | None, dict[str, Any] | None]:
+        imports = self._guards.imports(message["imports"])
+        self._guard.start(frozenset(message["exempt"]), self._shell.user_ns, imports)
+        code = _decode(message["code"])
+        try:
+            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+            try:
+                value = testcell.run(code, self._shell.user_ns, self._guard)
+            finally:
+                _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+        except BaseException as error:  # noqa: BLE001 - a test ends by whatever it raises
+            return error, None
+        result = testcell.describe_result(value)
+        if result is not None:
+            data = {"text/plain": f"{result.get('value', '(a result that is not a number)')}"}
+            output = {"output_type": "execute_result", "execution_count": None, "data": data, "metadata": {}}
+            self._outputs.add(output, 100)
+        return None, result
+
+    def copy_without_threads(self, go_on: Callable[[], None]) -> None:
+        """Leave this process, with the threads that a cell left in it, for a copy that has only the main thread.
+
+        ``go_on`` starts the copy's own executor. The process that is left waits to be ended by the judge.
+        """
+        if _fork() != 0:
+            while True:
+                _signal.pause()
+        go_on()
+
+    def before_rehearsal(self) -> None:
+        """Do what the beginning of a submission writes to, and remember the learner's names as they are."""
+        _get_ready(dict(os.environ))
+        self._kept = dict(self._shell.user_ns)
+
+    def after_rehearsal(self) -> None:
+        """Rehearse a test, and undo what the rehearsal has left."""
+        namespace = self._shell.user_ns
+        self._guard.start(frozenset(), namespace, {})
+        try:
+            testcell.run(self._rehearsed_test, namespace, self._guard)
+        except AssertionError as error:
+            describe_error(error)
+        self._guards.restore()
+        namespace["_oh"].clear()
+        namespace.clear()
+        namespace.update(self._kept)
+        self._kept = {}
+        self._outputs.start()
+
+
+def _get_ready(environment: dict[str, str]) -> None:
+    """Have this environment and no other, heed signals from now on, and draw numbers that no other copy draws."""
+    os.environ.clear()
+    os.environ.update(environment)
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+    _heed_signals()
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed()  # copies of one parent must not all draw the same numbers
+
+
+def _heed_signals() -> None:
+    """Forget the signals that came while this process waited for its notebook, and take those that come from now on."""
+    for number in _signal.sigpending():
+        before = _signal.getsignal(number)
+        _signal.signal(number, _signal.SIG_IGN)  # which makes the kernel drop it
+        _signal.signal(number, _signal.SIG_DFL if before is None else before)
+    _signal.pthread_sigmask(_signal.SIG_UNBLOCK, _signal.valid_signals())
+
+
+def _error_output(described: dict[str, Any]) -> dict[str, Any]:
+    line = f" at line {described['line']} of the test" if described["line"] else ""
+    return {
+        "output_type": "error",
+        "ename": described["name"],
+        "evalue": described["message"],
+        "traceback": [f"{described['name']}{line}: {described['message']}"],
+    }

@@ -1,0 +1,312 @@
+"""Answers the judge from inside the student's process, on a thread of its own.
+
+It shares its process with student code, so nothing here can be a wall by itself. The judge keeps the clock, the tests
+and the verdicts. What is done here makes interference hard and visible:
+
+* Student code runs on the main thread, and so does nothing else: beneath a learner's cell there is one harmless frame
+  (:mod:`studyhall_judge.sandbox.front`) and then the interpreter's own C loop, which takes the next piece of work from
+  a queue and puts its result into another. Walking frames, reading tracebacks or patching what they lead to reaches
+  neither this thread nor its messages.
+* Every answer carries a number that arrived with the message, and a cell is only over when the C loop says so.
+* The modules used here are loaded where student code does not meet them (:mod:`studyhall_judge.sandbox.private`).
+* Finalizers of student objects must not run here: the collector is off while this thread works, and only plain data
+  crosses over.
+"""
+
+from __future__ import annotations
+
+import _queue
+import _thread
+import gc
+import importlib
+import operator
+import posix
+import resource
+import sys
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from studyhall_judge.sandbox import root, wire
+from studyhall_judge.sandbox.audit import LEARNER, QUIET, TEST, Watch
+from studyhall_judge.sandbox.describing import is_plain
+from studyhall_judge.sandbox.examiner import REHEARSED, Examiner
+from studyhall_judge.sandbox.front import Front
+from studyhall_judge.sandbox.shell import JudgeShell, Outputs, make_shell, run_cell
+from studyhall_judge.sandbox.values import Guard, all_types
+
+if TYPE_CHECKING:
+    from studyhall_judge.sandbox.residence import HotPages
+
+# The C functions behind the modules: student code can patch the modules' own.
+_signal: Any = importlib.import_module("_signal")
+_list_folder = posix.listdir
+_get_pid = posix.getpid
+_exit = posix._exit  # noqa: SLF001 - os._exit by its own name
+_get_usage = resource.getrusage
+_write = posix.write
+_start_thread = _thread.start_new_thread
+_collect_again = gc.enable
+_stop_collecting = gc.disable
+
+_OWN_THREADS = 2
+_WITH_INIT = 2
+_MOST_OTHERS = 8
+_STACK_BYTES = 1 << 20
+_EXIT_FAULT = 70
+_WARM_CELLS = (
+    "1",
+    "import math\nmath.pi",
+    "def f(n):\n    return [i for i in range(n)]\nf(3)",
+    "1/0",
+    "assert f(2) == [1], 'warm'",
+    "%%time\nf(1)",
+    "if True print",
+)
+_WARM_WITH = {
+    "numpy": "import numpy as np\nvalues = np.random.default_rng(0).normal(size=(9, 3))\nnp.random.rand(2)\n"
+    "print(np.round(values, 2))\nnp.linalg.norm(values), values.mean(axis=0), np.arange(3) @ values[0]",
+    "pandas": "import io\nimport pandas as pd\nframe = pd.read_csv(io.StringIO('k,v\\na,1\\nb,2\\na,3\\n'))\n"
+    "frame.groupby('k')['v'].mean()\nframe.groupby('k').agg({'v': 'sum'})\nframe.merge(frame, on='k')\n"
+    "frame[frame['v'] > 1].sort_values('v').describe()\npd.DataFrame({'k': list('ab'), 'v': [1.5, None]}).fillna(0)\n"
+    "frame['k'].value_counts()\nframe.head()",
+    "matplotlib.pyplot": "%matplotlib inline\nimport matplotlib.pyplot as plt\n"
+    "figure, (left, right) = plt.subplots(1, 2)\nleft.plot([1, 2], label='warm')\nleft.legend()\n"
+    "left.bar(['a', 'b'], [1, 2])\nleft.set_title('warm')\nleft.set_xlabel('x')\nright.scatter([1, 2], [1, 2])\n"
+    "right.hist([1, 2, 2])",
+    "pandas matplotlib.pyplot": "frame.plot()\nframe['v'].plot(kind='hist')",
+    # Without a tight box a figure is drawn once, not twice.
+    "matplotlib_inline.config": "from matplotlib_inline.config import InlineBackend\n"
+    "InlineBackend.instance().print_figure_kwargs = {'bbox_inches': None}",
+}
+"""What notebooks do with a library, by the modules that it takes."""
+
+_REHEARSED_WITH = {
+    "pandas": "import pandas as pd\npd.DataFrame({'k': list('ab'), 'v': [1, 2]}).groupby('k')['v'].mean()",
+    "matplotlib.pyplot": "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.title('warm')",
+}
+"""What most of them do, and no more: each page that is made ready and not used was for nothing."""
+
+_TEST = ("code", "imports", "exempt", "patches", "helpers", "mirrored", "kept", "published")
+_REPLACED = {
+    "replaced_import": "The imported name {} had been replaced before a test; it was put back.",
+    "replaced_helper": "The lesson's own {} had been replaced; the test used the lesson's.",
+    "rewritten_name": "Code that a test called has set the test's own {}; the test did not look at that.",
+}
+_QUESTION = ("kind", "name", "args", "kwargs", "steps", "stdin", "form")
+
+
+class Executor:
+    """Made once in the fork server; each student process uses its own copy."""
+
+    def __init__(self, front: type[Front]) -> None:
+        self._outputs = Outputs()
+        self._shell: JudgeShell = make_shell(self._outputs)
+        self._front = front(self._shell, self._outputs)
+        self._watch: Watch
+        self._examiner: Examiner
+        self._tasks: _queue.SimpleQueue[partial[Any] | None] = _queue.SimpleQueue()
+        self._results: _queue.SimpleQueue[Any] = _queue.SimpleQueue()
+        self._channel = -1
+        self._faithful = False
+        self._ground_is_known = False
+        self._strange: list[Any] = []
+        self.hot_pages: HotPages | None = None
+        """What copies will write to; known when everything is warm."""
+
+    # In the fork server
+
+    def warm(self) -> None:
+        """Run what every notebook will run, so that no submission pays for a first time."""
+        real = sys.stdout, sys.stderr
+        self._front.take_streams()
+        for source in [*_WARM_CELLS, *_with_libraries(_WARM_WITH)]:
+            self._outputs.start()
+            run_cell(self._shell, source, store=True)
+        pyplot: Any = sys.modules.get("matplotlib.pyplot")
+        if pyplot is not None:
+            # After each cell pyplot draws every open figure for windows that are not there; the inline backend then
+            # draws it again for the picture.
+            pyplot.draw_all = lambda force=False: None  # noqa: ARG005 - pyplot's signature
+        sys.stdout, sys.stderr = real
+        shell: Any = self._shell  # IPython's methods are not annotated
+        shell.reset(new_session=False)
+        shell.execution_count = 1
+        self._outputs.start()
+
+    def prepare(self, libraries: tuple[str, ...]) -> None:
+        """Remember the ground as it is before any student code. ``libraries`` are the folders of trusted code."""
+        # The working folder comes last: a file beside the notebook never hides a library.
+        sys.path[:] = [entry for entry in sys.path if entry] + [root.WORK]
+        self._watch = Watch(libraries)
+        guard = Guard(all_types(), libraries, self._on_forged)
+        self._examiner = Examiner(self._shell, self._outputs, guard)
+
+    def rehearse(self) -> None:
+        """Do what every notebook does, in a copy that is thrown away, to see which memory that takes."""
+        self._examiner.before_rehearsal()
+        for source in (*REHEARSED, *_with_libraries(_REHEARSED_WITH)):
+            wire.encode_plain(self._front.run(source, False))
+            self._others()
+            self._threads()
+        self._examiner.after_rehearsal()
+
+    def _on_forged(self, name: str) -> None:
+        self._watch.tell(
+            "forged_value", f"A value of class {name} compares itself in its own way; it was not believed."
+        )
+
+    # In a student's process
+
+    def stage(self, channel: int, alarm: int) -> Iterator[Any]:
+        """Start answering, and return the main thread's work: to be used up by a C function, from a bare frame."""
+        self._channel = channel
+        self._watch.install(alarm)
+        self._start(partial(self._work))
+        return map(self._results.put, map(operator.call, iter(self._tasks.get, None)))
+
+    def _start(self, work: partial[None]) -> None:
+        before = _thread.stack_size(_STACK_BYTES)
+        _start_thread(self._guarded, (work,))
+        _thread.stack_size(before)
+
+    def _guarded(self, work: partial[None]) -> None:
+        # Signals are the main thread's: one that arrived here would not wake a learner's sleep.
+        _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
+        try:
+            work()
+        except wire.ChannelClosed:
+            _exit(0)
+        except BaseException as error:  # noqa: BLE001 - nobody else could tell
+            _write(2, f"{type(error).__name__}: {error}".encode())
+        _exit(_EXIT_FAULT)
+
+    def _work(self) -> None:
+        start = wire.receive_from(self._channel)
+        self._faithful = start["scoring"] == "nbgrader"
+        self._do(partial(self._examiner.begin, start), TEST)
+        wire.send_to(self._channel, {"op": "started", "pid": _get_pid()})
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while True:
+            self._answer(wire.receive_from(self._channel))
+
+    def _do(self, task: partial[Any], mode: int) -> Any:
+        """Have the main thread do something; returns what came of it, once it is over."""
+        self._watch.mode = mode
+        _collect_again()
+        self._tasks.put(task)
+        return self._done()
+
+    def _done(self) -> Any:
+        value = self._results.get()
+        _stop_collecting()
+        self._watch.mode = QUIET
+        return value
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        run = {"test": self._run_test, "drive": self._drive}.get(message["op"], self._run_cell)
+        answer = run(message) | {"op": "outcome", "n": message["n"], "nonce": message["nonce"]}
+        if self._threads() > _OWN_THREADS:
+            self._leave_threads(answer)
+        else:
+            self._send(answer)
+
+    def _send(self, answer: dict[str, Any]) -> None:
+        wire.send_to(self._channel, answer | {"pid": _get_pid(), "others": self._others(), "used": _usage()})
+
+    def _run_cell(self, message: dict[str, Any]) -> dict[str, Any]:
+        author = message["kind"] == "author"
+        if author:
+            self._restore("before a cell of the lesson")
+        answer = self._learners(partial(self._front.run, message["source"], True))
+        if author:
+            self._do(partial(self._examiner.accept, message["imports"], message["helpers"]), TEST)
+        return answer
+
+    def _drive(self, message: dict[str, Any]) -> dict[str, Any]:
+        if message["first"]:
+            self._restore("before a test")
+        question = {name: message[name] for name in _QUESTION}
+        return self._learners(partial(self._front.drive, question))
+
+    def _learners(self, task: partial[Any]) -> dict[str, Any]:
+        """Run learners' code; what comes of it is theirs, and so is only taken when it is plain data."""
+        self._ground_is_known = False
+        answer = self._do(task, LEARNER)
+        if type(answer) is dict and is_plain(answer):
+            return answer
+        self._strange.append(answer)  # kept, so that no finalizer of the learner's runs on this thread
+        self._watch.tell("forged_answer", "The outcome of a cell was not what the judge's own code returns.")
+        return {"error": None, "outputs": [], "seconds": 0.0}
+
+    def _run_test(self, message: dict[str, Any]) -> dict[str, Any]:
+        if self._faithful:
+            return self._learners(partial(self._front.run, message["source"], False))
+        self._restore("before a test")
+        work = {name: message[name] for name in _TEST}
+        answer: dict[str, Any] = self._do(partial(self._examiner.examine, work), TEST)
+        for code, name in answer.pop("replaced"):
+            self._watch.tell(code, _REPLACED[code].format(name))
+        self._tell_changes(answer["tampered"], "while a test ran")
+        self._ground_is_known = True
+        return answer | {"tampered": bool(answer["tampered"])}
+
+    def _restore(self, when: str) -> None:
+        if self._faithful or self._ground_is_known:
+            return
+        self._tell_changes(self._do(partial(self._examiner.restore), TEST), when)
+        for name in self._do(partial(self._examiner.shadowing_files), TEST):
+            self._watch.tell(
+                "shadowing_file", f"The file {name} beside the notebook has the name of a library."
+            )
+
+    def _tell_changes(self, changes: list[str], when: str) -> None:
+        for what in changes:
+            self._watch.tell("tampered", f"{what} had been changed {when}; it was put back.")
+
+    def _others(self) -> list[int]:
+        """Return the processes of the sandbox beside init and this one."""
+        try:
+            found = [int(name) for name in _list_folder("/proc") if name.isdigit()]
+        except OSError:
+            return []
+        if len(found) <= _WITH_INIT:
+            return []
+        mine = _get_pid()
+        return [pid for pid in found if pid not in (1, mine)][:_MOST_OTHERS]
+
+    def _threads(self) -> int:
+        try:
+            return len(_list_folder("/proc/self/task"))
+        except OSError:
+            return _thread._count() + 1  # noqa: SLF001 - the interpreter's own count
+
+    def _leave_threads(self, answer: dict[str, Any]) -> None:
+        """Get rid of threads that a cell left running: they could act during a test.
+
+        They cannot be ended, but they can be left behind: a copy of a process has only the thread that made it. The
+        judge then ends the process that still has them. In that one, this thread waits here for ever.
+        """
+        left = self._threads() - _OWN_THREADS
+        self._watch.tell("left_threads", f"A cell left {left} threads running; they were ended.")
+        go_on = partial(self._start, partial(self._arrive, answer))
+        self._do(partial(self._examiner.copy_without_threads, go_on), TEST)
+
+    def _arrive(self, answer: dict[str, Any]) -> None:
+        """Go on in the copy, where the answer is still owed."""
+        self._done()
+        self._send(answer)
+        self._go_on()
+
+
+def _with_libraries(cells: dict[str, str]) -> list[str]:
+    return [source for names, source in cells.items() if all(name in sys.modules for name in names.split())]
+
+
+def _usage() -> list[float]:
+    """Return processor milliseconds and peak kilobytes of this process and the children it has waited for."""
+    own, children = _get_usage(resource.RUSAGE_SELF), _get_usage(resource.RUSAGE_CHILDREN)
+    cpu = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    return [cpu * 1000, max(own.ru_maxrss, children.ru_maxrss)]

@@ -1,0 +1,291 @@
+"""What is checked, undone and reported between a learner's cells and a test: the ground that the test stands on.
+
+Threat: student code runs first in the same process, and could leave something behind that makes later tests pass:
+patched modules, hooks of the shell, trace functions, signal handlers, timers, replaced builtins, shadowing modules.
+Everything found is put back and told to the judge. Found after a test, it was done while the test ran, by code that
+the test called: then the test does not count as passed.
+"""
+
+from __future__ import annotations
+
+import builtins
+import gc
+import importlib
+import os
+import sys
+import threading
+from types import FunctionType, ModuleType
+from typing import Any
+
+from studyhall_judge.sandbox import root
+from studyhall_judge.sandbox.watched import Record, take_records
+
+# The C functions behind the module: student code can patch the module's own.
+_signal: Any = importlib.import_module("_signal")
+_list_folder = os.listdir
+_get_signal = _signal.getsignal
+_set_signal = _signal.signal
+_set_timer = _signal.setitimer
+_get_timer = _signal.getitimer
+_set_alarm = _signal.alarm
+_get_trace = sys.gettrace
+_set_trace = sys.settrace
+_get_profile = sys.getprofile
+_set_profile = sys.setprofile
+
+_SHELL_LISTS = ("ast_transformers", "input_transformers_post")
+_SHELL_PARTS = (
+    "display_pub",
+    "displayhook",
+    "events",
+    "compile",
+    "display_formatter",
+    "input_transformer_manager",
+)
+_MANAGER_LISTS = ("cleanup_transforms", "line_transforms", "token_transformers")
+_SIGNALS = tuple(
+    int(number)
+    for number in _signal.valid_signals()
+    if number not in (_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGINT)
+)
+_IMPORT_LISTS = ("meta_path", "path_hooks")
+
+
+class Guards:
+    """A snapshot of the process before any student code, and how to get back to it."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self.released_files: frozenset[str] = frozenset()
+        self._records = take_records()
+        self._loaded = Record("sys.modules", sys, sys.modules)
+        self._modules = {one.name: one.owner for one in self._records if not isinstance(one.owner, type)}
+        self._kinds = {name: type(module) for name, module in self._modules.items()}
+        self._shell_lists = {name: list(getattr(shell, name)) for name in _SHELL_LISTS}
+        manager = shell.input_transformer_manager
+        self._manager = manager
+        self._manager_lists = {name: list(getattr(manager, name)) for name in _MANAGER_LISTS}
+        self._shell_own = frozenset(vars(shell))
+        self._parts = {name: getattr(shell, name) for name in _SHELL_PARTS}
+        self._class_methods = {
+            name for name in dir(type(shell)) if callable(getattr(type(shell), name, None))
+        }
+        self._import_lists = {name: list(getattr(sys, name)) for name in _IMPORT_LISTS}
+        self._path = list(sys.path)
+        self._handlers = {number: _get_signal(number) for number in _SIGNALS}
+        self._libraries = frozenset(sys.stdlib_module_names) | {
+            name.partition(".")[0] for name in sys.modules
+        }
+        self._allowed_names: frozenset[str] = frozenset()
+        self._imports: dict[str, Any] = {}
+        self._helpers: dict[str, Any] = {}
+        self._namespace = shell.user_ns
+        self._found: list[str] = []
+
+    def restore(self, allowed: frozenset[str] = frozenset()) -> list[str]:
+        """Put everything back; returns what had changed, in words. ``allowed`` names may have changed."""
+        self._found = []
+        self._allowed_names = allowed
+        self._restore_kinds()
+        self._restore_modules()
+        self._restore_shell()
+        self._restore_interpreter()
+        self._restore_signals()
+        return self._found
+
+    def accept(self) -> None:
+        """Take what an author's cell has changed as the new ground."""
+        for record in self._records:
+            if not record.is_unchanged() and not record.is_intact():
+                record.take()
+        self._records += take_records(frozenset(record.name for record in self._records))
+        self._path = list(sys.path)
+
+    def note_imports(self, names: frozenset[str]) -> None:
+        """Remember what an author's cell has just imported under ``names``."""
+        namespace = self._shell.user_ns
+        self._imports.update({name: namespace[name] for name in names if name in namespace})
+
+    def imports(self, names: list[str]) -> dict[str, Any]:
+        """Return what these names were imported as by an author's cell."""
+        return {name: self._imports[name] for name in names if name in self._imports}
+
+    def note_helpers(self, names: list[str]) -> None:
+        """Remember what an author's cell has just defined under ``names``."""
+        namespace = self._shell.user_ns
+        self._helpers.update({name: namespace[name] for name in names if name in namespace})
+
+    def replaced_helpers(self, names: list[str]) -> list[tuple[str, str]]:
+        """Return which of the author's definitions are something else by now. A test has its own copies of them."""
+        found, missing = self._shell.user_ns, object()
+        return [
+            ("replaced_helper", name)
+            for name in names
+            if self._helpers.get(name, missing) is not missing and found.get(name) is not self._helpers[name]
+        ]
+
+    def restore_imports(self, names: frozenset[str]) -> list[tuple[str, str]]:
+        """Give a test back the imported names it uses; returns those that were something else."""
+        namespace = self._shell.user_ns
+        changed = []
+        for name in names:
+            if name in self._imports and namespace.get(name) is not self._imports[name]:
+                namespace[name] = self._imports[name]
+                changed.append(("replaced_import", name))
+        return changed
+
+    def _report(self, what: str) -> None:
+        self._found.append(what)
+
+    def _restore_modules(self) -> None:
+        for record in self._records:
+            if record.is_unchanged():
+                continue
+            if not record.is_intact():
+                self._restore_record(record)
+            self._remove_overriding(record)
+            record.settle()
+        if self._loaded.is_unchanged():
+            return
+        for name, module in self._modules.items():
+            if sys.modules.get(name) is not module:
+                sys.modules[name] = module
+                self._report(f"sys.modules[{name}]")
+        self._loaded.settle()
+
+    def _remove_overriding(self, record: Record) -> None:
+        for name in record.overriding():
+            if name in self._allowed_names:
+                continue
+            if isinstance(record.owner, type):
+                type.__delattr__(record.owner, name)
+            else:
+                del record.namespace[name]
+            self._report(f"{record.name}.{name}")
+
+    def _restore_record(self, record: Record) -> None:
+        for name, value in list(record.changes()):
+            if name in self._allowed_names:
+                continue
+            if isinstance(record.owner, type):
+                type.__setattr__(record.owner, name, value)
+            else:
+                record.namespace[name] = value
+            self._report(f"{record.name}.{name}")
+
+    def _restore_kinds(self) -> None:
+        """A module given another class answers for its names in its own way."""
+        for name, module in self._modules.items():
+            if type(module) is not self._kinds[name] and type(module) is not ModuleType:
+                object.__setattr__(module, "__class__", self._kinds[name])
+                self._report(f"the class of {name}")
+
+    def _restore_shell(self) -> None:
+        shell = self._shell
+        own = vars(shell)
+        if shell.user_ns is not self._namespace:
+            (own if "user_ns" in own else shell._trait_values)["user_ns"] = self._namespace  # noqa: SLF001 - as below
+            self._report("shell.user_ns")
+        for name in [name for name in own if name in self._class_methods and name not in self._shell_own]:
+            del own[name]
+            self._report(f"shell.{name}")
+        for name, part in self._parts.items():
+            if getattr(shell, name, None) is not part:
+                place = own if name in own else shell._trait_values  # noqa: SLF001 - past the learner's validators
+                place[name] = part
+                self._report(f"shell.{name}")
+        for name, kept in self._shell_lists.items():
+            self._restore_list(getattr(shell, name), kept, f"shell.{name}")
+        for name, kept in self._manager_lists.items():
+            self._restore_list(getattr(self._manager, name), kept, f"shell.input_transformer_manager.{name}")
+        self._restore_events()
+        namespace = shell.user_ns
+        if namespace.get("__builtins__") is not builtins:
+            if "__builtins__" in namespace and namespace["__builtins__"] is not vars(builtins):
+                self._report("__builtins__")
+            namespace["__builtins__"] = builtins
+
+    def _restore_list(self, found: Any, kept: list[Any], name: str) -> None:
+        if type(found) is not list:
+            return
+        if len(found) != len(kept) or any(one is not other for one, other in zip(found, kept, strict=True)):
+            list.clear(found)
+            list.extend(found, kept)
+            self._report(name)
+
+    def _restore_events(self) -> None:
+        callbacks = self._shell.events.callbacks
+        if type(callbacks) is not dict:
+            return
+        for event, functions in callbacks.items():
+            for function in list(functions):
+                if self._is_learners(function):
+                    functions.remove(function)
+                    self._report(f"shell.events.{event}")
+
+    def _is_learners(self, function: Any) -> bool:
+        function = getattr(function, "__func__", function)
+        if type(function) is not FunctionType:
+            return False
+        module = sys.modules.get(function.__module__ or "")
+        return (
+            module is None
+            or module is sys.modules.get("__main__")
+            or function.__globals__ is not vars(module)
+        )
+
+    def _restore_interpreter(self) -> None:
+        for name, kept in self._import_lists.items():
+            self._restore_list(getattr(sys, name), kept, f"sys.{name}")
+        if _get_trace() is not None:
+            _set_trace(None)
+            self._report("sys.settrace")
+        if _get_profile() is not None:
+            _set_profile(None)
+            self._report("sys.setprofile")
+        threading._trace_hook = threading._profile_hook = None  # type: ignore[attr-defined]  # noqa: SLF001 - as settrace(None)
+        if gc.callbacks:
+            gc.callbacks.clear()
+            self._report("gc.callbacks")
+        self._restore_path()
+
+    def _restore_path(self) -> None:
+        """The libraries come first, whatever was put in front of them; added folders stay, at the end."""
+        path = sys.path
+        if type(path) is list and path[: len(self._path)] == self._path:
+            return
+        added = [entry for entry in path if type(entry) is str and entry not in self._path]
+        sys.path[:] = self._path + added
+
+    def shadowing_files(self) -> list[str]:
+        """Return modules beside the notebook that would hide a library, did their folder not come last."""
+        found: list[str] = []
+        try:
+            names = _list_folder(root.WORK)
+        except OSError:
+            return found
+        for name in names:
+            stem = name.removesuffix(".py")
+            if name in self.released_files or (stem == name and not _is_package(name)):
+                continue
+            if stem in self._libraries or stem in ("sitecustomize", "usercustomize"):
+                found.append(name)
+        return found
+
+    def _restore_signals(self) -> None:
+        for timer in (_signal.ITIMER_REAL, _signal.ITIMER_VIRTUAL, _signal.ITIMER_PROF):
+            if _get_timer(timer)[0]:
+                _set_timer(timer, 0)
+                self._report("a timer")
+        _set_alarm(0)
+        for number, handler in self._handlers.items():
+            if _get_signal(number) != handler:
+                _set_signal(number, handler if handler is not None else _signal.SIG_DFL)
+                self._report(f"the handler of signal {number}")
+
+
+def _is_package(name: str) -> bool:
+    try:
+        return "__init__.py" in _list_folder(f"{root.WORK}/{name}")
+    except OSError:
+        return False

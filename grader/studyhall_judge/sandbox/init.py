@@ -1,0 +1,346 @@
+"""Process 1 of a sandbox: sets it up, starts the student's process, collects the dead, and dies with everything.
+
+It never runs student code, but its address space is a copy of the fork server's and student processes are copies of
+it, so it holds no secret: no test, no submission text. When it ends, the kernel ends every process in the sandbox.
+
+It makes the first student process before a submission is there, and the one for the next notebook while a notebook
+runs, so that nobody waits for the copy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from studyhall_judge.sandbox import linux, root, seccomp, wire
+
+if TYPE_CHECKING:
+    from studyhall_judge.sandbox.executor import Executor
+
+INSIDE_ID = 1000
+EXIT_FAULT = 70
+
+
+class BecomeStudent(BaseException):
+    """Raised in the copy that becomes a student's process, to leave all of init's and the fork server's frames.
+
+    Student code can walk down its stack. What it must not find there is left before it runs. ``filtered`` says that
+    init had its seccomp filter already, which copies inherit and which refuses another one; ``waits`` that nobody waits
+    for this one yet.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        channel: socket.socket,
+        pipes: tuple[int, int, int],
+        *,
+        filtered: bool,
+        waits: bool,
+    ) -> None:
+        super().__init__()
+        self.executor = executor
+        self.channel = channel
+        self.pipes = pipes
+        self.filtered = filtered
+        self.waits = waits
+
+
+@dataclass
+class Made:
+    """A student's process that has been made: its channel, its two text pipes and its alarm."""
+
+    pid: int
+    descriptors: tuple[int, int, int, int]
+
+    def close(self) -> None:
+        """Close our ends: whoever needs them has copies."""
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
+
+def map_identity(inside: int, outside: int, group_inside: int, group_outside: int) -> None:
+    """Give this process's new user namespace its one user and its one group."""
+    for name, line in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{inside} {outside} 1"),
+        ("gid_map", f"{group_inside} {group_outside} 1"),
+    ):
+        descriptor = os.open(f"/proc/self/{name}", os.O_WRONLY)
+        try:
+            os.write(descriptor, line.encode())
+        finally:
+            os.close(descriptor)
+
+
+def run(commands: socket.socket, executor: Executor, user: int, group: int) -> NoReturn:
+    """Be the init process, made by ``user`` and ``group`` of the namespace outside; never returns.
+
+    Raises:
+        BecomeStudent: in a copy, not in init.
+    """
+    try:
+        linux.die_with_parent()
+        map_identity(INSIDE_ID, user, INSIDE_ID, group)
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
+            score.write("1000")  # when memory runs out, the kernel ends a sandbox and never the fork server
+        # Inherited by every copy: nobody inside may open this process's memory or descriptors through /proc.
+        linux.prctl(linux.PR_SET_DUMPABLE, 0)
+        linux.set_hostname("studyhall")
+        linux.bound_capabilities()  # inherited by students; init itself keeps its powers until the store is mounted
+        Init(commands, executor).serve()
+    except BecomeStudent:
+        raise
+    except wire.ChannelClosed:
+        os._exit(0)
+    except BaseException as error:  # noqa: BLE001 - the judge must hear of any fault in here
+        with contextlib.suppress(OSError):
+            wire.send_packet(commands, {"op": "failed", "message": f"{type(error).__name__}: {error}"})
+        os._exit(EXIT_FAULT)
+    os._exit(0)
+
+
+class Init:
+    """Obeys the judge. A sandbox that somebody else has isolated overrides what makes walls."""
+
+    def __init__(self, commands: socket.socket, executor: Executor) -> None:
+        self._commands = commands
+        self._executor = executor
+        self._student = 0
+        self._ahead: Made | None = None
+        self._proc = True
+        self._filtered = False
+
+    def serve(self) -> None:
+        """Obey the judge until it hangs up."""
+        wake, waker = os.pipe()
+        os.set_blocking(waker, False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+        signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
+        self._proc = self.show_processes()
+        self._present(self._make_student(wake, waker))
+        poll = select.poll()
+        poll.register(self._commands.fileno(), select.POLLIN)
+        poll.register(wake, select.POLLIN)
+        while True:
+            for descriptor, _events in poll.poll():
+                if descriptor == wake:
+                    os.read(wake, 4096)
+                    self._collect()
+                else:
+                    command, descriptors = wire.receive_packet(self._commands)
+                    self._obey(command, descriptors, wake, waker)
+
+    def show_processes(self) -> bool:
+        """Provide a /proc with the sandbox's own processes; returns whether there is one."""
+        try:
+            root.mount_private_proc()
+        except OSError:
+            return False
+        return True
+
+    def make_storage(self, disk_mb: int) -> None:
+        """Provide the submission's private storage, empty."""
+        root.mount_private_storage(disk_mb)
+
+    def _obey(self, command: dict[str, Any], descriptors: list[int], wake: int, waker: int) -> None:
+        match command["op"]:
+            case "set_up":
+                self.make_storage(command["disk_mb"])
+                for descriptor in descriptors:
+                    _unpack(descriptor)
+                    os.close(descriptor)
+                linux.drop_capabilities()
+                linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+                seccomp.install()
+                self._filtered = True
+                self._answer({"op": "set_up", "proc": self._proc})
+                self._make_ahead(wake, waker, wanted=command["more"])
+            case "interrupt":
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(command["pid"], signal.SIGINT)
+                self._answer({"op": "interrupted"})
+            case "alone":
+                self._student = command["keep"]
+                self._answer({"op": "alone", "killed": self._kill_others(command["keep"])})
+            case "next":
+                self._present(self._next_student(wake, waker))
+                self._make_ahead(wake, waker, wanted=command["more"])
+
+    def _answer(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+        wire.send_packet(self._commands, message, descriptors)
+
+    def _make_ahead(self, wake: int, waker: int, *, wanted: bool) -> None:
+        """Make the process of the next notebook while this one runs, which may do to it what it may do to itself.
+
+        Without a /proc the others could not be told from it when they have to be ended.
+        """
+        if not wanted or not self._proc:
+            return
+        with contextlib.suppress(OSError):  # the notebook that runs has taken all processes or memory
+            self._ahead = self._make_student(wake, waker, waits=True)
+        self._answer({"op": "ahead", "pid": 0 if self._ahead is None else self._ahead.pid})
+
+    def _next_student(self, wake: int, waker: int) -> Made:
+        self._student = 0
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            self._kill_others(ahead.pid)
+            if not _is_dead(ahead.pid):
+                return ahead
+            ahead.close()
+        self._kill_everything()
+        return self._make_student(wake, waker)
+
+    def _make_student(self, wake: int, waker: int, *, waits: bool = False) -> Made:
+        ours, theirs = socket.socketpair()
+        output, output_write = os.pipe()
+        errors, errors_write = os.pipe()
+        alarm, alarm_write = os.pipe()
+        made = Made(0, (ours.detach(), output, errors, alarm))
+        try:
+            made.pid = os.fork()
+        except OSError:
+            theirs.close()
+            made.close()
+            for descriptor in (output_write, errors_write, alarm_write):
+                os.close(descriptor)
+            raise
+        if made.pid == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for descriptor in (wake, waker):
+                os.close(descriptor)
+            made.close()
+            self._commands.close()
+            pipes = (output_write, errors_write, alarm_write)
+            raise BecomeStudent(
+                self._executor,
+                theirs,
+                pipes,
+                filtered=self._filtered,
+                waits=waits or not self._filtered,
+            )
+        theirs.close()
+        for descriptor in (output_write, errors_write, alarm_write):
+            os.close(descriptor)
+        return made
+
+    def _present(self, student: Made) -> None:
+        self._student = student.pid
+        self._answer({"op": "student", "pid": student.pid}, student.descriptors)
+        student.close()
+
+    def _collect(self) -> None:
+        """Reap whatever ended; tell the judge when it was the student's own process."""
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self._student:
+                cpu = (usage.ru_utime + usage.ru_stime) * 1000
+                self._answer({"op": "ended", "status": status, "cpu_ms": cpu, "peak_kb": usage.ru_maxrss})
+            elif self._ahead is not None and pid == self._ahead.pid:
+                # Said and forgotten before its number can belong to another process.
+                self._ahead.close()
+                self._ahead = None
+                self._answer({"op": "ahead", "pid": 0})
+
+    def _kill_others(self, keep: int) -> int:
+        """Kill all processes of the sandbox but this one, ``keep`` and the one made ahead.
+
+        First all are stopped at once, which the kernel does for every process there is and none can escape by forking;
+        then those that have to go are killed one by one.
+        """
+        killed: set[int] = set()
+        if not self._proc:
+            return 0
+        kept = {keep} if self._ahead is None else {keep, self._ahead.pid}
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGSTOP)
+        while others := [int(name) for name in os.listdir("/proc") if name.isdigit()]:
+            others = [pid for pid in others if pid != 1 and pid not in kept and not _is_dead(pid)]
+            if not others:
+                break
+            for pid in others:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            killed.update(others)  # on a busy machine one may be seen again before it is gone
+            self._collect()
+        for pid in kept:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+        return len(killed)
+
+    def _kill_everything(self) -> None:
+        self._student = 0
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(-1, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.wait()
+
+
+def _is_dead(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read().rpartition(b") ")[2][:1] in b"ZX"
+    except OSError:
+        return True
+
+
+def _unpack(descriptor: int) -> None:
+    """Write the assignment's data files, from a sealed memory file that all slots share, into the work folder."""
+    size = int.from_bytes(os.pread(descriptor, 8, 0), "big")
+    index = json.loads(os.pread(descriptor, size, 8))
+    for path, (offset, length) in index.items():
+        target = os.path.normpath(os.path.join(root.WORK, path))
+        if not target.startswith(root.WORK + "/"):
+            continue
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        try:
+            done = 0
+            while done < length:
+                chunk = os.pread(descriptor, min(length - done, 1 << 20), 8 + size + offset + done)
+                done += os.write(file, chunk)
+        finally:
+            os.close(file)
+
+
+def become_student(student: BecomeStudent) -> tuple[int, int]:
+    """Turn this fresh copy into the process that will run the learner's cells.
+
+    Returns:
+        The descriptors of its channel and of its alarm.
+    """
+    output, errors, alarm = student.pipes
+    if student.waits:
+        # What another process of the sandbox may send meanwhile waits, and is forgotten when this one begins.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        if student.executor.hot_pages is not None:
+            student.executor.hot_pages.take()
+    os.setsid()
+    nothing = os.open("/dev/null", os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(errors, 2)
+    channel = os.dup2(student.channel.detach(), 100, inheritable=False)
+    alarm = os.dup2(alarm, 101, inheritable=False)
+    os.closerange(3, 100)
+    os.closerange(102, 4096)
+    linux.die_with_parent()
+    linux.drop_capabilities()
+    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+    if not student.filtered:
+        seccomp.install()
+    return channel, alarm

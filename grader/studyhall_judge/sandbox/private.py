@@ -1,0 +1,84 @@
+"""Loads the executor's modules where student code does not meet them.
+
+Student code shares the process with the executor. It could patch a module that it can import, or a builtin that the
+executor calls. So the modules below are loaded a second time, outside of ``sys.modules`` and over a copy of the
+builtins: nothing reachable by import or by name leads to them, and patching ``builtins.len`` does not change theirs.
+
+Two such worlds are made. One is the front, which lies beneath learners' cells and can be reached by walking frames. The
+other is everything else, and the two share no module and no builtins.
+"""
+
+from __future__ import annotations
+
+import builtins
+import importlib.util
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from studyhall_judge.sandbox.executor import Executor
+
+_PACKAGE = "studyhall_judge.sandbox"
+_FRONT = ("placeholders", "describing", "plain", "driving", "front")
+_BACK = (
+    "limits",
+    "wire",
+    *_FRONT,
+    "values",
+    "audit",
+    "watched",
+    "guards",
+    "testcell",
+    "examiner",
+    "executor",
+)
+"""Each in the order in which they import one another."""
+
+
+def load_executor() -> Executor:
+    """Return a fresh executor whose code cannot be reached by import.
+
+    Raises:
+        ImportError: a module's code is not there.
+    """
+    front = _load(_FRONT)["front"].Front
+    executor: Executor = _load(_BACK)["executor"].Executor(front)
+    return executor
+
+
+def _load(modules: tuple[str, ...]) -> dict[str, ModuleType]:
+    names = dict(vars(builtins))
+    loaded: dict[str, ModuleType] = {}
+    real_import = builtins.__import__
+
+    def import_privately(
+        name: str, outer: Any = None, inner: Any = None, fromlist: Any = (), level: int = 0
+    ) -> ModuleType:
+        short = name.removeprefix(f"{_PACKAGE}.")
+        if short in loaded and fromlist:
+            return loaded[short]
+        if name == _PACKAGE and fromlist and all(part in modules for part in fromlist if part != "root"):
+            package = ModuleType(name)
+            for part in fromlist:
+                found = loaded.get(part) or importlib.import_module(f"{_PACKAGE}.{part}")
+                setattr(package, part, found)
+            return package
+        return real_import(name, outer, inner, fromlist, level)
+
+    names["__import__"] = import_privately
+    for short in modules:
+        name = f"{_PACKAGE}.{short}"
+        module = ModuleType(name)
+        module.__dict__["__builtins__"] = names
+        exec(_code(name), module.__dict__)  # noqa: S102 - our own module, see above
+        loaded[short] = module
+    return loaded
+
+
+def _code(name: str) -> Any:
+    spec = importlib.util.find_spec(name)
+    loader = None if spec is None else spec.loader
+    code = None if loader is None else loader.get_code(name)  # type: ignore[attr-defined]  # source loaders have it
+    if code is None:
+        raise ImportError(f"{name} has no code")
+    return code

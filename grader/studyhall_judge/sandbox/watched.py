@@ -1,0 +1,216 @@
+"""Which parts of the interpreter and its libraries a test relies on, and so must be as they were.
+
+Modules are compared name by name, classes too. A name that is added is of no interest, unless it hides a builtin from
+the module's own functions.
+"""
+
+from __future__ import annotations
+
+import builtins
+import ctypes
+import gc
+import sys
+from collections.abc import Callable, Iterator
+from operator import is_
+from typing import Any
+
+MODULES = (
+    "builtins",
+    "operator",
+    "_operator",
+    "math",
+    "cmath",
+    "numbers",
+    "functools",
+    "itertools",
+    "collections",
+    "copy",
+    "types",
+    "inspect",
+    "traceback",
+    "ast",
+    "re",
+    "statistics",
+    "fractions",
+    "decimal",
+    "json",
+    "contextlib",
+    "unittest",
+    "unittest.case",
+    "unittest.util",
+    "unittest.suite",
+    "unittest.runner",
+    "unittest.loader",
+    "unittest.result",
+    "doctest",
+    "numpy",
+    "numpy.linalg",
+    "numpy.testing",
+    "numpy.testing._private.utils",
+    "numpy._core.numeric",
+    "numpy._core.fromnumeric",
+    "numpy._core._methods",
+    "numpy.core.numeric",
+    "numpy.core.fromnumeric",
+    "numpy.ma.testutils",
+    "pandas",
+    "pandas.testing",
+    "pandas._testing",
+    "pandas._testing.asserters",
+    "pandas._libs.testing",
+    "pandas.core.dtypes.missing",
+    "nose.tools",
+    "pytest",
+    "IPython.core.inputtransformer2",
+    "studyhall_notebooks.driven",
+    "studyhall_notebooks.driven.kernel",
+    "studyhall_notebooks.driven.statements",
+    "studyhall_notebooks.driven.values",
+)
+
+CLASSES = (
+    ("unittest.case", "TestCase"),
+    ("unittest.case", "_AssertRaisesContext"),
+    ("fractions", "Fraction"),
+    ("pandas", "DataFrame"),
+    ("pandas", "Series"),
+    ("pandas", "Index"),
+    ("pandas.core.generic", "NDFrame"),
+    ("pandas.core.arraylike", "OpsMixin"),
+    ("pandas.core.base", "IndexOpsMixin"),
+    ("IPython.core.interactiveshell", "InteractiveShell"),
+    ("IPython.core.compilerop", "CachingCompiler"),
+    ("IPython.core.inputtransformer2", "TransformerManager"),
+    ("IPython.core.events", "EventManager"),
+    ("studyhall_notebooks.driven.kernel", "Checks"),
+    ("studyhall_notebooks.driven.kernel", "Statement"),
+    ("studyhall_judge.sandbox.shell", "JudgeCompiler"),
+    ("studyhall_judge.sandbox.shell", "JudgeShell"),
+    ("studyhall_judge.sandbox.shell", "CapturingHook"),
+    ("studyhall_judge.sandbox.shell", "CapturingPublisher"),
+    ("studyhall_judge.sandbox.shell", "OutputStream"),
+    ("studyhall_judge.sandbox.shell", "Outputs"),
+)
+
+WITH = {"numpy": ("numpy.testing", "numpy.linalg"), "pandas": ("pandas.testing", "pandas._testing")}
+"""Imported beside a preloaded library: what a learner's code could otherwise be the first to import, and patch."""
+
+PRELOADED = (
+    "math",
+    "cmath",
+    "operator",
+    "statistics",
+    "fractions",
+    "decimal",
+    "unittest",
+    "doctest",
+    "numbers",
+    "studyhall_notebooks.driven",
+)
+"""Imported before the snapshot, so that what tests usually import is watched from the start, and there at all: a test
+that uses `check` beside asserts runs inside."""
+
+_MISSING = object()
+
+
+def version_reader(namespace: Any) -> Callable[[], int] | None:
+    """Return a function that reads a dictionary's version, which every change to it raises; None where there is none.
+
+    Comparing names would touch every object that a module holds, and each first touch after a fork copies a page of
+    memory. CPython 3.11 and 3.12 count changes in the dictionary itself.
+    """
+    if sys.implementation.name != "cpython" or not (3, 11) <= sys.version_info[:2] <= (3, 12):
+        return None
+    if type(namespace) is not dict:  # a class shows its dictionary through a proxy
+        found = [one for one in gc.get_referents(namespace) if type(one) is dict]
+        if not found:
+            return None
+        namespace = found[0]
+    version = _Version.from_address(id(namespace) + _VERSION_OFFSET)
+    return lambda: version.value
+
+
+class _Version(ctypes.c_uint64):
+    """A number in memory that is read where it lies. A class of our own: the public one can be patched."""
+
+
+_VERSION_OFFSET = 24
+"""Bytes from a dictionary's start to its version: after reference count, type and number of items."""
+
+
+class Record:
+    """One namespace as it was: a module's or a class's."""
+
+    __slots__ = ("_keys", "_read_version", "_size", "_values", "_version", "name", "namespace", "owner")
+
+    def __init__(self, name: str, owner: Any, namespace: Any) -> None:
+        self.name = name
+        self.owner = owner
+        self.namespace = namespace
+        self._read_version = version_reader(namespace)
+        self._version = -1
+        self.take()
+
+    def take(self) -> None:
+        """Remember the namespace as it is now."""
+        kept = {key: value for key, value in self.namespace.items() if key not in _RESTLESS}
+        self._keys = tuple(kept)
+        self._values = tuple(kept.values())
+        self._size = len(self.namespace)
+        self.settle()
+
+    def settle(self) -> None:
+        """Take the namespace's present version as one that was looked at."""
+        if self._read_version is not None:
+            self._version = self._read_version()
+
+    def is_unchanged(self) -> bool:
+        """Whether nobody has written to the namespace since it was last looked at; False where that is not known."""
+        return self._read_version is not None and self._read_version() == self._version
+
+    def is_intact(self) -> bool:
+        """Whether every name is still what it was. Fast: runs before and after every test."""
+        return all(map(is_, map(self.namespace.get, self._keys), self._values))
+
+    def changes(self) -> Iterator[tuple[str, Any]]:
+        """Yield (name, former value) of everything that is no longer what it was."""
+        get = self.namespace.get
+        for key, value in zip(self._keys, self._values, strict=True):
+            if get(key, _MISSING) is not value:
+                yield key, value
+
+    def overriding(self) -> list[str]:
+        """Return added names that hide something: a builtin from a module's functions, a base class's method."""
+        if isinstance(self.owner, type):
+            if len(self.namespace) <= self._size:
+                return []
+            known = set(self._keys) | _RESTLESS
+            bases = type.mro(self.owner)[1:]
+            added = [key for key in self.namespace if key not in known]
+            return [key for key in added if any(key in vars(base) for base in bases)]
+        if type(self.owner) is type(sys) and self.owner is not builtins:
+            known = set(self._keys)
+            return [key for key in _BUILTIN_NAMES if key not in known and key in self.namespace]
+        return []
+
+
+_RESTLESS = frozenset(
+    {"_", "__warningregistry__", "__annotations__", "__abstractmethods__", "_abc_impl", "__doc__"}
+)
+"""Names that change without anybody patching anything."""
+
+_BUILTIN_NAMES = tuple(name for name in vars(builtins) if not name.startswith("_"))
+
+
+def take_records(known: frozenset[str] = frozenset()) -> list[Record]:
+    """Remember every watched namespace that is loaded now, but for those whose names are ``known``."""
+    records = []
+    for name in MODULES:
+        module = sys.modules.get(name)
+        if module is not None and name not in known:
+            records.append(Record(name, module, vars(module)))
+    for name, part in CLASSES:
+        owner = getattr(sys.modules.get(name), part, None)
+        if isinstance(owner, type) and f"{name}.{part}" not in known:
+            records.append(Record(f"{name}.{part}", owner, vars(owner)))
+    return records

@@ -1,0 +1,133 @@
+"""Which pages copies will write to is found out by a copy that does, and asked for in few calls."""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+import resource
+
+import pytest
+from studyhall_judge.sandbox import residence
+from studyhall_judge.sandbox.linux import MOST_RANGES
+from studyhall_judge.sandbox.residence import find_hot_pages, joined
+
+PAGE = mmap.PAGESIZE
+PAGES = 64
+OWN = 1 << 56
+
+
+@pytest.fixture
+def memory():
+    """Private memory that is there, page by page, and its address."""
+    with mmap.mmap(-1, PAGES * PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as region:
+        region.write(b"x" * len(region))
+        view = ctypes.c_char.from_buffer(region)
+        yield region, ctypes.addressof(view)
+        del view
+
+
+@pytest.mark.parametrize(
+    ("pages", "ranges"),
+    [
+        ([], []),
+        ([3], [(3, 1)]),
+        ([3, 4, 5, 9], [(3, 3), (9, 1)]),
+    ],
+)
+def test_pages_that_are_neighbours_become_one_range(pages, ranges):
+    assert joined(pages) == [(start * PAGE, length * PAGE) for start, length in ranges]
+
+
+def test_the_pages_that_a_copy_wrote_to_are_found_and_no_others(memory):
+    region, address = memory
+
+    def work():
+        for page in (5, 6, 40):
+            region[page * PAGE] = 1
+
+    hot = find_hot_pages(work)
+    here = [
+        ((one.start - address) // PAGE, one.length // PAGE)
+        for some in hot._ranges
+        for one in some
+        if address <= one.start < address + len(region)
+    ]
+    assert here == [(5, 2), (40, 1)]
+    assert region[5 * PAGE] == ord("x")
+
+
+def test_more_ranges_than_one_call_takes_are_all_taken_and_no_page_between_them():
+    count = 2 * (MOST_RANGES + 7)
+    with mmap.mmap(-1, count * PAGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as region:
+        region.madvise(mmap.MADV_NOHUGEPAGE)
+        region.write(b"x" * len(region))
+
+        def work():
+            for page in range(0, count, 2):
+                region[page * PAGE] = 1
+
+        view = ctypes.c_char.from_buffer(region)
+        address = ctypes.addressof(view)
+        del view
+        hot = find_hot_pages(work)
+
+        def own():
+            hot.take()
+            found = [
+                number
+                for number, entry in residence._present([(address, address + len(region))])
+                if entry & OWN
+            ]
+            told.extend((number - address // PAGE) for number in found)
+
+        told: list[int] = []
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            own()
+            os.write(write, b"yes" if told == list(range(0, count, 2)) else str(told).encode()[:4000])
+            os._exit(0)
+        os.close(write)
+        with os.fdopen(read, encoding="ascii") as answer:
+            assert answer.read() == "yes"
+        os.waitpid(pid, 0)
+
+
+def test_a_copy_that_took_its_pages_writes_to_them_without_an_interruption(memory):
+    region, _address = memory
+
+    def work():
+        for page in range(PAGES):
+            region[page * PAGE] = 1
+
+    def interruptions() -> int:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        work()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    hot = find_hot_pages(work)
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        hot.take()
+        os.write(write, str(interruptions()).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read, encoding="ascii") as answer:
+        assert int(answer.read()) < PAGES // 2
+    os.waitpid(pid, 0)
+
+
+def test_a_copy_that_hangs_or_fails_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(residence, "LONGEST_SECONDS", 1)
+
+    def hang():
+        while True:
+            pass
+
+    def fail():
+        raise RuntimeError
+
+    assert find_hot_pages(hang).bytes == 0
+    assert find_hot_pages(fail).bytes == 0

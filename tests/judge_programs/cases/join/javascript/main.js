@@ -1,0 +1,1 @@
+const glue = async (words, between, times) => Array(times).fill(words).flat().join(between);

@@ -1,0 +1,2 @@
+def glue(words, between, times):
+    return set(words)

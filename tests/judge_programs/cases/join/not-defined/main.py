@@ -1,0 +1,2 @@
+def paste(words, between, times):
+    return ''

@@ -1,0 +1,1 @@
+function glue() { throw new Error('as it happens'); }

@@ -1,0 +1,2 @@
+def glue(words, between, times):
+    return between.join(words * times).strip()

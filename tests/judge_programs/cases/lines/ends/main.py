@@ -1,0 +1,2 @@
+print('a b  \r')
+print('c\n\n')

@@ -1,0 +1,127 @@
+"""A notebook of another kernel, graded from end to end: bash, which needs nothing but a wheel and a shell."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+from studyhall_judge.client import Judge
+from studyhall_judge.report import GradeReport, GradeRequest, Limits, Release, ReportStatus, TestStatus
+from studyhall_notebooks.parsing import write_notebook
+from studyhall_notebooks.release import ReleaseOptions, graded_source, learner_version
+
+KERNEL = {"name": "bash", "display_name": "Bash", "language": "bash"}
+SOLUTION = 'greet() {\n  ### BEGIN SOLUTION\n  echo "hello $1"\n  ### END SOLUTION\n}'
+
+
+def _cell(source: str, name: str, points: float | None = None):
+    cell = new_code_cell(source)
+    grade = points is not None
+    marks = {"schema_version": 3, "task": False, "grade_id": name, "grade": grade, "solution": not grade}
+    cell.metadata["nbgrader"] = marks | {"locked": grade} | ({"points": points} if grade else {})
+    return cell
+
+
+def _notebook():
+    return new_notebook(
+        metadata={"kernelspec": KERNEL},
+        cells=[
+            new_code_cell("set -u"),
+            _cell(SOLUTION, "greet"),
+            _cell('test "$(greet you)" = "hello you"', "greet-test", 3),
+            _cell(
+                'test "$(greet me)" = "hello me"\n### BEGIN HIDDEN TESTS\n'
+                'test "$(greet CANARY-1177)" = "hello CANARY-1177"\n### END HIDDEN TESTS',
+                "greet-hidden",
+                2,
+            ),
+            _cell('test "$(cat names.txt)" = "Ada"', "reads-data", 1),
+        ],
+    )
+
+
+@contextmanager
+def judge_of_bash(python: str, *words: str) -> Iterator[Callable[..., GradeReport]]:
+    """Start a judge with an environment of the interpreter's bash kernel; yields how to grade an answer in it."""
+    graded = graded_source(_notebook(), ReleaseOptions(code_stub={"bash": "# YOUR CODE HERE"}))
+    release = Release.build({"shell": write_notebook(graded)}, {"names.txt": b"Ada\n"})
+    learner = learner_version(graded, course="c", lesson="l", release=1, notebook="shell")
+
+    async def send() -> Release:
+        return release
+
+    async def grade(client: Judge, answer: str, limits: Limits) -> GradeReport:
+        notebook = json.loads(write_notebook(learner))
+        notebook["cells"][1]["source"] = answer
+        request = GradeRequest(
+            request_id="x",
+            release_hash=release.hash,
+            environment="bash",
+            notebooks={"shell": json.dumps(notebook)},
+            limits=limits,
+        )
+        async for event in client.grade(request, send):
+            if isinstance(event, GradeReport):
+                return event
+        raise AssertionError("the judge sent no report")
+
+    with tempfile.TemporaryDirectory(prefix="kernels-") as folder:
+        socket = Path(folder) / "judge.sock"
+        given = ["--socket", str(socket), "--slots", "1", "--preload", "", *words]
+        given += ["--environment", f"bash={python}@bash"]
+        with subprocess.Popen(
+            [sys.executable, "-m", "studyhall_judge", *given], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            assert json.loads(process.stdout.readline())["ready"]
+            yield lambda answer, **limits: asyncio.run(grade(Judge(socket), answer, Limits(**limits)))
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def bash():
+    install = [sys.executable, "-m", "bash_kernel.install", "--sys-prefix"]
+    subprocess.run(install, check=True, capture_output=True)
+    with judge_of_bash(sys.executable) as grade:
+        yield grade
+
+
+def _statuses(report: GradeReport) -> list[TestStatus]:
+    return [test.status for test in report.tests]
+
+
+def test_a_right_answer_earns_everything(bash):
+    report = bash('greet() { echo "hello $1"; }')
+    assert report.status is ReportStatus.graded, report.message
+    assert _statuses(report) == [TestStatus.passed] * 3, report
+    assert report.score == 6
+    assert report.resources.cpu_ms > 0
+
+
+def test_a_wrong_answer_fails_its_tests_and_says_no_more(bash):
+    report = bash('greet() { echo "hello $1" | sed s/e/E/; }')
+    assert _statuses(report) == [TestStatus.failed, TestStatus.failed, TestStatus.passed]
+    assert report.score == 1
+    shown = [(test.learner_message, test.hint, test.title) for test in report.tests]
+    assert "CANARY" not in str(shown)
+    assert "CANARY" in report.executed_notebooks["shell"]
+
+
+def test_an_endless_answer_runs_out_of_time(bash):
+    report = bash("greet() { while :; do :; done; }", cell_seconds=1.5)
+    assert _statuses(report) == [TestStatus.timed_out, TestStatus.not_run, TestStatus.not_run]
+
+
+def test_an_answer_that_ends_the_kernel_earns_nothing(bash):
+    report = bash("greet() { kill -9 $PPID; }")
+    assert report.status is ReportStatus.graded
+    assert report.score == 0
+    assert bash('greet() { echo "hello $1"; }').score == 6
