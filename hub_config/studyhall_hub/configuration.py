@@ -230,8 +230,8 @@ def apply_lab(c: Any, servers: ServerSettings) -> None:
         # Holds what Lab leaves out here: news from the internet, since class rooms are often closed networks.
         "JUPYTER_CONFIG_PATH": str(SERVER_CONFIG),
     }
-    c.Spawner.start_timeout = 120
-    c.Spawner.http_timeout = 120
+    c.Spawner.start_timeout = 300
+    c.Spawner.http_timeout = 300
     c.Spawner.poll_interval = 5
     c.Spawner.post_stop_hook = revoke_server_tokens
     c.JupyterHub.cleanup_servers = True

@@ -138,6 +138,12 @@ class Hub:
         file = self.data / "logs" / "hub.log"
         return file.read_text(errors="replace")[-4000:] if file.exists() else ""
 
+    def troubles(self) -> str:
+        """Return what the hub's log has of warnings, errors and tracebacks."""
+        file = self.data / "logs" / "hub.log"
+        lines = file.read_text(errors="replace").splitlines() if file.exists() else []
+        return "\n".join(line for line in lines if not line.startswith("[I "))[-8000:]
+
     def stop(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -160,7 +166,21 @@ class Hub:
         assert answer.status_code in (201, 202), answer.text + self.log()
 
     def await_server(self, name: str) -> None:
-        wait_until(lambda: self.server(name).get("ready"), seconds=180, what=f"{name}'s server")
+        """Wait until a server that is being started is ready.
+
+        Raises:
+            AssertionError: its start failed, or takes too long; it says what the hub noted.
+        """
+
+        def is_ready() -> object:
+            server = self.server(name)
+            assert server, f"the start of {name}'s server failed"
+            return server["ready"]
+
+        try:
+            wait_until(is_ready, seconds=400, what=f"{name}'s server")
+        except AssertionError as problem:
+            raise AssertionError(f"{problem}\n{self.troubles()}") from problem
 
     def stop_server(self, name: str) -> None:
         self.ask("DELETE", f"/users/{name}/server")

@@ -51,20 +51,23 @@ def learners(hall):
 
     def arrive(learner):
         learner.sign_in()
-        learner.browser.get("/hub/spawn")
+        page = learner.browser.get("/hub/spawn")
+        assert page.is_success, page.text + hall.log()
 
     def begin(learner):
         learner.open()
         solve(learner)
 
-    with ThreadPoolExecutor(len(everybody)) as pool:
-        list(pool.map(arrive, everybody.values()))
-        for name in everybody:
-            hall.await_server(name)
-        list(pool.map(begin, everybody.values()))
-    yield everybody
-    for learner in everybody.values():
-        learner.close()
+    try:
+        with ThreadPoolExecutor(len(everybody)) as pool:
+            list(pool.map(arrive, everybody.values()))
+            for name in everybody:
+                hall.await_server(name)
+            list(pool.map(begin, everybody.values()))
+        yield everybody
+    finally:
+        for learner in everybody.values():
+            learner.close()
 
 
 def run_inside(hall, name, program, *words, told=""):

@@ -6,7 +6,9 @@ import asyncio
 import json
 import socket
 import subprocess
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from types import SimpleNamespace
 
 import pytest
@@ -26,7 +28,7 @@ from studyhall_hub.container_servers.policy import (
 )
 from studyhall_hub.container_servers.settings import ContainerSettings, CullingSettings
 from studyhall_hub.container_servers.spawner import ContainerServerSpawner, host_config, listens_soon
-from studyhall_hub.container_servers.volume_store import VolumeStoreError, ask_for_device
+from studyhall_hub.container_servers.volume_store import Device, VolumeStoreError, ask_for_device
 from studyhall_hub.settings import HubSettingsError, load_settings
 from traitlets.config import Config
 
@@ -194,6 +196,54 @@ def test_a_store_says_why_it_does_not_make_a_home(tmp_path):
         ):
             with pytest.raises(VolumeStoreError, match=why):
                 asyncio.run(ask_for_device(str(socket), volume=volume, mebibytes=size))
+
+
+def test_who_finds_a_queue_before_the_store_waits_for_their_turn(tmp_path):
+    path, homes = str(tmp_path / "store.sock"), [f"home-{number}" for number in range(3)]
+
+    def fill(stack: ExitStack) -> int:
+        """Take every place before the store; return how many there are."""
+        for taken in count():
+            other = stack.enter_context(socket.socket(socket.AF_UNIX))
+            other.setblocking(False)
+            try:
+                other.connect(path)
+            except BlockingIOError:
+                return taken
+        raise AssertionError
+
+    def answer(store: socket.socket, times: int) -> None:
+        for _ in range(times):
+            connection, _ = store.accept()
+            with connection, connection.makefile("rwb") as talk:
+                if question := talk.readline():
+                    volume = json.loads(question)["volume"]
+                    talk.write(json.dumps({"device": volume, "mebibytes": 64}).encode() + b"\n")
+
+    async def class_comes() -> list[Device]:
+        with socket.socket(socket.AF_UNIX) as store:
+            store.bind(path)
+            store.listen(0)
+            store.settimeout(60)
+            with ExitStack() as first:
+                before = fill(first)
+                asking = [
+                    asyncio.create_task(ask_for_device(path, volume=home, mebibytes=64)) for home in homes
+                ]
+                await asyncio.sleep(0)
+                assert not any(one.done() for one in asking)
+            await asyncio.to_thread(answer, store, before + len(homes))
+            return await asyncio.gather(*asking)
+
+    assert [home.path for home in asyncio.run(class_comes())] == homes
+
+
+def test_a_class_that_comes_at_once_finds_room_before_the_store(tmp_path):
+    with running_store(tmp_path / "volumes") as place, ExitStack() as everybody:
+        for _ in range(300):
+            one = everybody.enter_context(socket.socket(socket.AF_UNIX))
+            one.setblocking(False)
+            one.connect(str(place))
 
 
 def test_a_home_grows_and_never_shrinks_and_keeps_what_is_in_it(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.server
 import io
@@ -415,6 +416,18 @@ async def test_home_folders_are_this_cohort_s_only(at_the_door):
     for other in (OTHERS, "studyhall-postgres", "../x"):
         with pytest.raises(VolumeStoreError, match="not that of a server of spring"):
             await asked(at_the_door[0], other)
+
+
+def test_a_class_that_comes_at_once_finds_room_before_the_doors(tmp_path):
+    with (
+        EngineDoor(tmp_path / "docker.sock", engine="none", rules=RULES) as engine,
+        StoreDoor(tmp_path / "store.sock", store="none", rules=RULES) as store,
+        contextlib.ExitStack() as everybody,
+    ):
+        for door in [engine, store] * 300:
+            one = everybody.enter_context(socket.socket(socket.AF_UNIX))
+            one.setblocking(False)
+            one.connect(door.server_address)
 
 
 def test_an_engine_that_is_away_is_said(tmp_path):

@@ -42,7 +42,7 @@ def apply_container_servers(
     c.Spawner.default_url = "/lab"
     c.Spawner.env_keep = []
     # A whole class that starts at once waits for its turn on the processors.
-    c.Spawner.start_timeout = 120
-    c.Spawner.http_timeout = 120
+    c.Spawner.start_timeout = 300
+    c.Spawner.http_timeout = 300
     c.Spawner.poll_interval = 10
     c.Spawner.post_stop_hook = revoke_server_tokens

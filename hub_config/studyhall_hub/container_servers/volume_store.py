@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import socket as sockets
 from dataclasses import dataclass
 
 SMALLEST = 16
 """Mebibytes; what exists is never made smaller than it is, so that this asks for whatever size it has."""
 
-_PATIENCE = 110.0
+_PATIENCE = 280.0
 """Seconds. A new file system takes less than one, a large one that is mended and grows takes some, and a whole class
 that comes for the first time waits in a row. Less than a start may take in all, so that the log says what it was."""
+
+_ASK_AGAIN_SECONDS = 0.05
+"""How soon somebody tries again who found everybody else waiting there already."""
 
 
 class VolumeStoreError(Exception):
@@ -46,7 +50,7 @@ async def ask_for_device(socket: str, *, volume: str, mebibytes: int) -> Device:
 
 
 async def _ask(socket: str, question: dict[str, object]) -> Device:
-    reader, writer = await asyncio.open_unix_connection(socket)
+    reader, writer = await asyncio.open_unix_connection(sock=await _connected(socket))
     try:
         writer.write(json.dumps(question).encode() + b"\n")
         await writer.drain()
@@ -56,6 +60,26 @@ async def _ask(socket: str, question: dict[str, object]) -> Device:
     if "error" in answer:
         raise VolumeStoreError(answer["error"])
     return Device(answer["device"], answer["mebibytes"])
+
+
+async def _connected(path: str) -> sockets.socket:
+    """Return a connection to a socket; wait while the queue in front of it is full.
+
+    A full queue refuses at once, which asyncio's own way to connect takes for a connection that is being made.
+    """
+    door = sockets.socket(sockets.AF_UNIX)
+    try:
+        door.setblocking(False)
+        while True:
+            try:
+                door.connect(path)
+            except BlockingIOError:
+                await asyncio.sleep(_ASK_AGAIN_SECONDS)
+            else:
+                return door
+    except BaseException:
+        door.close()
+        raise
 
 
 def volume_options(device: Device) -> dict[str, str]:

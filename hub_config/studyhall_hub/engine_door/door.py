@@ -62,7 +62,8 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     """A socket that its user and its group may use."""
 
     daemon_threads = True
-    request_queue_size = 64
+    # A whole class asks at once. Who finds the queue full is not made to wait but turned away.
+    request_queue_size = 4096
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - socketserver names both
         """Say in a line that somebody went away before the answer."""

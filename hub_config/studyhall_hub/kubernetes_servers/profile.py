@@ -44,6 +44,6 @@ def apply_kubernetes_servers(
     c.Spawner.env_keep = []
     # A node that is fetched for a class takes minutes.
     c.Spawner.start_timeout = 600
-    c.Spawner.http_timeout = 120
+    c.Spawner.http_timeout = 300
     c.Spawner.poll_interval = 30
     c.Spawner.post_stop_hook = revoke_server_tokens
