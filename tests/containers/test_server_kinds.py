@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from studyhall_hub import configure
 from studyhall_hub.addresses import public_service_url
 from studyhall_hub.container_servers import spawner as spawner_module
+from studyhall_hub.container_servers.choice import Refusal
 from studyhall_hub.container_servers.culling import why_to_stop
 from studyhall_hub.container_servers.policy import (
     StaffOnly,
@@ -433,6 +434,27 @@ def test_an_engine_that_does_not_answer_has_not_said_that_a_server_is_gone(lea, 
     lea.answers += [silence, silence, RUNS]
     assert asyncio.run(lea.spawner.poll()) is None
     assert lea.asked == [("inspect_container", "spring.learner.lea")] * 3
+
+
+def test_a_server_that_ends_while_it_starts_is_not_waited_for(lea, monkeypatch, caplog):
+    monkeypatch.setattr(spawner_module, "ALIVE_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        place = unused.getsockname()
+    ended = {"Running": False, "ExitCode": 137, "Error": "", "FinishedAt": "2026-11-22T12:00:00Z"}
+    lea.answers += [RUNS, RUNS, {"Id": RUNS["Id"], "State": ended}]
+    with pytest.raises(Refusal, match="ended while it was starting"):
+        asyncio.run(lea.spawner.until_it_listens(place))
+    assert "spring.learner.lea ended while it was starting: ExitCode=137" in caplog.text
+
+
+def test_a_server_that_runs_and_does_not_listen_yet_is_left_to_the_hub(lea, monkeypatch):
+    monkeypatch.setattr(spawner_module, "ALIVE_SECONDS", 0.1)
+    monkeypatch.setattr(spawner_module, "LOOKING_SECONDS", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        place = unused.getsockname()
+    lea.answers += [RUNS] * 4
+    asyncio.run(lea.spawner.until_it_listens(place))
+    assert lea.asked
 
 
 def test_a_server_is_gone_when_the_engine_says_so(lea):

@@ -24,6 +24,8 @@ USER = "1000:1000"
 HOME = "/home/learner"
 LOOK_SECONDS, LOOKING_SECONDS = 0.1, 20.0
 """How often, and for how long, a container that starts is looked at; then the hub waits in its own way."""
+ALIVE_SECONDS = 4.0
+"""How often the engine is asked meanwhile whether the container has ended."""
 ASK_AGAIN_SECONDS, ASKING_SECONDS = 0.5, 30.0
 """How often, and for how long, an engine is asked again that fails, or is away while it starts anew."""
 
@@ -142,13 +144,31 @@ class ContainerServerSpawner(KindChooser, StopsWhenQuiet, DockerSpawner):  # typ
         """Start the container; return where its server listens.
 
         Raises:
-            Refusal: its network is not there, or is open; or its home folder can't be had.
+            Refusal: its network is not there, or is open; its home folder can't be had; or it has ended already.
         """
         await self.check_network()
         await self.prepare_volume()
         place: tuple[str, int] = await super().start()
-        await listens_soon(*place)
+        await self.until_it_listens(place)
         return place
+
+    async def until_it_listens(self, place: tuple[str, int]) -> None:
+        """Wait until the server listens, for some time.
+
+        Raises:
+            Refusal: its container has ended. The hub itself would wait for it as long as for one that is slow.
+        """
+        for _ in range(int(LOOKING_SECONDS / ALIVE_SECONDS)):
+            if await listens_soon(*place, seconds=ALIVE_SECONDS):
+                return
+            ended = await self.poll()
+            if ended is not None:
+                self.log.error("%s ended while it was starting: %s", self.object_name, ended)
+                raise Refusal(
+                    500,
+                    "Your server ended while it was starting. Your files are safe. Please try once more; if it ends "
+                    "again, tell whoever runs this classroom: the hub's log says how it ended.",
+                )
 
     async def get_object(self) -> dict[str, Any] | None:
         """Return what the engine knows of the server; None only where it says that there is none.
