@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,10 @@ TIMEOUT_SECONDS = 15
 
 class AccessError(Exception):
     """The terminal is not signed in; the message says why and what to do."""
+
+
+class ServiceAway(AccessError):
+    """The service did not answer, or says that it can't just now; the same question may be asked again."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -54,6 +59,8 @@ def login(
 ) -> KeptToken:
     """Wait until a person approves this terminal in their browser, and keep the token.
 
+    A service that is away for a while ends nothing: it is asked until the code has expired.
+
     Raises:
         AccessError: nobody did in time, somebody refused, or the service can't be asked.
         TokensFileError: the token can't be kept; it is ended again.
@@ -71,13 +78,22 @@ def login(
     say(f"Open {public}/access in your browser, sign in there, and type this code within {minutes} minutes:")
     say(f"\n    {asked['code']}\n")
     until = time.monotonic() + int(asked["expires_in"])
+    away: ServiceAway | None = None
     while time.monotonic() < until:
-        answer = _post(service + "/access/requests/claim", {"code": asked["code"], "secret": secret})
+        try:
+            answer = _post(service + "/access/requests/claim", {"code": asked["code"], "secret": secret})
+        except ServiceAway as trouble:
+            away = trouble
+            time.sleep(float(asked["interval"]))
+            continue
+        away = None
         if answer["state"] == "refused":
             raise AccessError("It was refused in the browser. Nothing was made.")
         if answer["state"] == "approved":
             return _keep(service, answer, file)
         time.sleep(float(asked["interval"]))
+    if away is not None:
+        raise away
     raise AccessError("Nobody approved this terminal in time. Run studyhall login again.")
 
 
@@ -184,9 +200,11 @@ def _ask(request: urllib.request.Request) -> dict[str, Any]:
             message = str(json.load(error)["error"]["message"])
         except (ValueError, KeyError, TypeError, OSError):
             message = f"The service answered with {error.code}. Check its address: it ends with /services/studyhall."
+        if error.code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise ServiceAway(message) from error
         raise AccessError(message) from error
     except (OSError, HTTPException, ValueError, KeyError, TypeError) as error:
         host = urlsplit(request.full_url).netloc
-        raise AccessError(
+        raise ServiceAway(
             f"Studyhall does not answer at {host}. Check the address and the network, and try again in a minute."
         ) from error

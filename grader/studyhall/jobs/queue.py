@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy import Insert as AnyInsert
 from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from studyhall.clock import Clock
@@ -350,7 +351,7 @@ class JobQueue:
                     if job_id in seen or job_id in stalled:
                         await self._recover_job(database, job)
                 seen = set(silent)
-            except (psycopg.OperationalError, procrastinate.exceptions.ConnectorException):
+            except (psycopg.OperationalError, procrastinate.exceptions.ConnectorException, DBAPIError):
                 log.warning("recovery_waits_for_database")
             await asyncio.sleep(every)
 
