@@ -23,6 +23,16 @@ from judge.test_cases import case  # noqa: E402 - after the line above
 
 __all__ = ["assignment", "case", "forbidden_paths", "limits", "start", "submit"]
 
+IMAGES_AND_A_TEST = 1800
+"""Seconds. Whichever test comes first builds the images, on a machine that has other things to do."""
+
+
+def pytest_collection_modifyitems(items):
+    """Give the first test the time of the images, too."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(IMAGES_AND_A_TEST))
+
 
 @pytest.fixture(scope="session")
 def empty_engine():
