@@ -22,7 +22,7 @@ function Seats(props: { used: number; most: number | null }): React.JSX.Element 
   const { used, most } = props;
   const words =
     most === null
-      ? `${countText(used, 'member', 'members')}, as many as there are`
+      ? `${countText(used, 'member', 'members')}, and no limit`
       : `${numberText(used)} of ${countText(most, 'member', 'members')}`;
   const id = useId();
   const isFull = most !== null && used >= most;
