@@ -59,6 +59,7 @@ from studyhall.rosters import handlers as roster_handlers
 from studyhall.settings import Settings
 from studyhall.sign_in import sign_in_with
 from studyhall.submissions import handlers as submission_handlers
+from studyhall.submissions.counting import passed_by_grade, released_of
 from studyhall.web import openapi
 from studyhall.web.handlers import ApiHandler
 from studyhall.web.operations import HealthHandler, MetricsHandler, ReadyHandler
@@ -80,8 +81,7 @@ def api_routes(queue: JobQueue) -> list[Route]:
         *identity_handlers.ROUTES,
         *member_handlers.ROUTES,
         *roster_handlers.ROUTES,
-        *course_handlers.ROUTES,
-        course_handlers.outline_with(deadlines_of),
+        *course_handlers.routes(deadlines_of, released_of, passed_by_grade),
         course_handlers.publish_with(RELEASE_WRITERS),
         *submission_handlers.routes(grading_tasks.enqueue_with(queue), deadlines_of),
         *grading_handlers.ROUTES,

@@ -13,6 +13,7 @@ from studyhall.courses import outlines, publishing, service, staff
 from studyhall.courses.deadlines import DeadlinesOf
 from studyhall.courses.errors import CourseInvalid
 from studyhall.courses.publishing import ReleaseWriter
+from studyhall.courses.released import PassedByGrade, ReleasedOf
 from studyhall.courses.schemas import (
     CourseSummary,
     Outline,
@@ -30,32 +31,6 @@ from studyhall.web.envelope import Page, PageQuery
 from studyhall.web.routes import Request, Route
 
 
-async def list_courses(request: Request) -> Page[CourseSummary]:
-    """Return the courses that the person is enrolled in."""
-    query = request.query_as(PageQuery)
-    cohort = await cohort_by_id(request.session, request.person.cohort_id)
-    items, total = await outlines.summaries(
-        request.session,
-        request.person,
-        page=query.page,
-        limit=query.limit,
-        rewards_enabled=cohort.rewards_enabled,
-    )
-    return Page(items, total, query.page, query.limit)
-
-
-async def start_lesson(request: Request) -> StartedLesson:
-    """Hand out a lesson's files."""
-    return await service.start_lesson(
-        request.session,
-        request.person,
-        course=request.path["course"],
-        lesson=request.path["lesson"],
-        update=request.body_as(StartIn).update,
-        now=request.context.clock(),
-    )
-
-
 async def list_staff_courses(request: Request) -> Page[StaffCourse]:
     """Return the courses that the person grades or teaches."""
     query = request.query_as(PageQuery)
@@ -65,33 +40,114 @@ async def list_staff_courses(request: Request) -> Page[StaffCourse]:
     return Page(items, total, query.page, query.limit)
 
 
-async def list_assignments(request: Request) -> Page[StaffAssignment]:
-    """Return a course's lessons with graded cells."""
-    query = request.query_as(PageQuery)
-    items, total = await staff.assignments(
-        request.session, request.path["course"], page=query.page, limit=query.limit
-    )
-    return Page(items, total, query.page, query.limit)
+def routes(deadlines_of: DeadlinesOf, released_of: ReleasedOf, passed_by_grade: PassedByGrade) -> list[Route]:
+    """Return the routes of courses.
 
+    A learner's own deadlines and released grades are the gradebook's, handed in by :mod:`studyhall.app`.
+    """
 
-def outline_with(deadlines_of: DeadlinesOf) -> Route:
-    """Return the outline's route; a learner's own deadlines are the gradebook's, handed in by :mod:`studyhall.app`."""
+    async def list_courses(request: Request) -> Page[CourseSummary]:
+        """Return the courses that the person is enrolled in."""
+        query = request.query_as(PageQuery)
+        cohort = await cohort_by_id(request.session, request.person.cohort_id)
+        items, total = await outlines.summaries(
+            request.session,
+            request.person,
+            page=query.page,
+            limit=query.limit,
+            rewards_enabled=cohort.rewards_enabled,
+            released_of=released_of,
+        )
+        return Page(items, total, query.page, query.limit)
 
     async def show_outline(request: Request) -> Outline:
         """Return a course with the learner's progress."""
         return await outlines.outline(
-            request.session, request.person, request.path["course"], deadlines_of=deadlines_of
+            request.session,
+            request.person,
+            request.path["course"],
+            deadlines_of=deadlines_of,
+            released_of=released_of,
         )
 
-    return Route(
-        method="GET",
-        path="/courses/{course}/outline",
-        summary="A course with my progress",
-        permission=Permission.COURSES_READ,
-        handle=show_outline,
-        response=Outline,
-        errors=(ErrorCode.NOT_ENROLLED, ErrorCode.UNKNOWN_COURSE),
-    )
+    async def start_lesson(request: Request) -> StartedLesson:
+        """Hand out a lesson's files."""
+        return await service.start_lesson(
+            request.session,
+            request.person,
+            course=request.path["course"],
+            lesson=request.path["lesson"],
+            update=request.body_as(StartIn).update,
+            now=request.context.clock(),
+            released_of=released_of,
+        )
+
+    async def list_assignments(request: Request) -> Page[StaffAssignment]:
+        """Return a course's lessons with graded cells."""
+        query = request.query_as(PageQuery)
+        items, total = await staff.assignments(
+            request.session,
+            request.path["course"],
+            page=query.page,
+            limit=query.limit,
+            passed_by_grade=passed_by_grade,
+        )
+        return Page(items, total, query.page, query.limit)
+
+    return [
+        Route(
+            method="GET",
+            path="/courses",
+            summary="My courses",
+            permission=Permission.COURSES_READ,
+            handle=list_courses,
+            query=PageQuery,
+            response=list[CourseSummary],
+            paged=True,
+        ),
+        Route(
+            method="POST",
+            path="/courses/{course}/lessons/{lesson}/start",
+            summary="Fetch a lesson's files and start it",
+            permission=Permission.LESSONS_START,
+            handle=start_lesson,
+            body=StartIn,
+            response=StartedLesson,
+            errors=(ErrorCode.NOT_ENROLLED, ErrorCode.UNKNOWN_LESSON, ErrorCode.LESSON_LOCKED),
+        ),
+        Route(
+            method="GET",
+            path="/staff/courses",
+            summary="Courses that I grade or teach",
+            permission=Permission.STAFF_COURSES_READ,
+            handle=list_staff_courses,
+            query=PageQuery,
+            response=list[StaffCourse],
+            paged=True,
+            tag="staff",
+        ),
+        Route(
+            method="GET",
+            path="/staff/courses/{course}/assignments",
+            summary="A course's assignments",
+            permission=Permission.STAFF_COURSES_READ,
+            handle=list_assignments,
+            query=PageQuery,
+            response=list[StaffAssignment],
+            paged=True,
+            tag="staff",
+            errors=(ErrorCode.UNKNOWN_COURSE,),
+        ),
+        Route(
+            method="GET",
+            path="/courses/{course}/outline",
+            summary="A course with my progress",
+            permission=Permission.COURSES_READ,
+            handle=show_outline,
+            response=Outline,
+            errors=(ErrorCode.NOT_ENROLLED, ErrorCode.UNKNOWN_COURSE),
+        ),
+    ]
 
 
 def publish_with(writers: list[ReleaseWriter]) -> Route:
@@ -177,50 +233,3 @@ def _unpack(upload: ReleaseUpload, root: Path, *, max_bytes: int) -> None:
             target.write_bytes(content)
         except OSError as error:
             raise Invalid(f"{file.path!r} can't be written; another file stands in its way.") from error
-
-
-ROUTES = [
-    Route(
-        method="GET",
-        path="/courses",
-        summary="My courses",
-        permission=Permission.COURSES_READ,
-        handle=list_courses,
-        query=PageQuery,
-        response=list[CourseSummary],
-        paged=True,
-    ),
-    Route(
-        method="POST",
-        path="/courses/{course}/lessons/{lesson}/start",
-        summary="Fetch a lesson's files and start it",
-        permission=Permission.LESSONS_START,
-        handle=start_lesson,
-        body=StartIn,
-        response=StartedLesson,
-        errors=(ErrorCode.NOT_ENROLLED, ErrorCode.UNKNOWN_LESSON, ErrorCode.LESSON_LOCKED),
-    ),
-    Route(
-        method="GET",
-        path="/staff/courses",
-        summary="Courses that I grade or teach",
-        permission=Permission.STAFF_COURSES_READ,
-        handle=list_staff_courses,
-        query=PageQuery,
-        response=list[StaffCourse],
-        paged=True,
-        tag="staff",
-    ),
-    Route(
-        method="GET",
-        path="/staff/courses/{course}/assignments",
-        summary="A course's assignments",
-        permission=Permission.STAFF_COURSES_READ,
-        handle=list_assignments,
-        query=PageQuery,
-        response=list[StaffAssignment],
-        paged=True,
-        tag="staff",
-        errors=(ErrorCode.UNKNOWN_COURSE,),
-    ),
-]

@@ -5,7 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from studyhall.courses import policy, service
 from studyhall.courses.deadlines import DeadlinesOf
-from studyhall.courses.models import Course, CourseOffering, LessonProgress, LessonRelease, LessonState
+from studyhall.courses.models import Course, CourseOffering, LessonProgress, LessonRelease
+from studyhall.courses.policy import Result
+from studyhall.courses.released import ReleasedOf
 from studyhall.courses.schemas import (
     ContinueWith,
     CourseSummary,
@@ -19,7 +21,13 @@ from studyhall.person import Person
 
 
 async def summaries(
-    session: AsyncSession, person: Person, *, page: int, limit: int, rewards_enabled: bool
+    session: AsyncSession,
+    person: Person,
+    *,
+    page: int,
+    limit: int,
+    rewards_enabled: bool,
+    released_of: ReleasedOf,
 ) -> tuple[list[CourseSummary], int]:
     """Return a page of the person's courses, and how many they have."""
     slugs = sorted(person.roles)
@@ -32,9 +40,9 @@ async def summaries(
     found = []
     for offering in offerings:
         lessons = await service.lessons_of(session, offering)
-        progress = await service.progress_of(
-            session, person.user_id, {row.lesson_id for row in lessons.values()}
-        )
+        pass_scores = {row.lesson_id: row.pass_score for row in lessons.values()}
+        progress = await service.progress_of(session, person.user_id, set(pass_scores))
+        released = await released_of(session, person.user_id, set(progress))
         found.append(
             CourseSummary(
                 slug=offering.course.slug,
@@ -44,7 +52,12 @@ async def summaries(
                 role=person.roles[offering.course.slug].value,
                 release=offering.release.number,
                 lessons_total=len(lessons),
-                lessons_passed=sum(row.state == LessonState.PASSED.value for row in progress.values()),
+                lessons_passed=sum(
+                    policy.is_passed(
+                        row.state, released.get(row.lesson_id), pass_score=pass_scores[row.lesson_id]
+                    )
+                    for row in progress.values()
+                ),
                 rewards_enabled=rewards_enabled,
             )
         )
@@ -55,11 +68,17 @@ def _outline_lesson(
     lesson: LessonRelease,
     progress: LessonProgress | None,
     *,
+    released: Result | None,
     release: int,
     reason: str | None,
     deadlines: policy.Deadlines,
 ) -> OutlineLesson:
     state = policy.outline_state(progress.state if progress else None, locked=reason is not None)
+    score, max_score = None, None
+    if progress is not None:
+        score, max_score = policy.best_result(progress.best_score, progress.best_max_score, released)
+        if policy.is_passed(progress.state, released, pass_score=lesson.pass_score):
+            state = OutlineState.PASSED
     fetched = progress.fetched_hash if progress else None
     return OutlineLesson(
         slug=lesson.lesson.slug,
@@ -72,9 +91,9 @@ def _outline_lesson(
         fetched_release=progress.fetched_release if progress else None,
         due_at=deadlines.due_at,
         closes_at=deadlines.closes_at,
-        score=progress.best_score if progress else None,
-        max_score=progress.best_max_score if progress else None,
-        best_percent=policy.percent(progress.best_score, progress.best_max_score) if progress else None,
+        score=score,
+        max_score=max_score,
+        best_percent=policy.percent(score, max_score),
         pass_score=lesson.pass_score,
         attempts_used=progress.attempts_used if progress else 0,
         attempts_max=lesson.max_attempts,
@@ -87,7 +106,7 @@ def _outline_lesson(
 
 
 async def outline(
-    session: AsyncSession, person: Person, course: str, *, deadlines_of: DeadlinesOf
+    session: AsyncSession, person: Person, course: str, *, deadlines_of: DeadlinesOf, released_of: ReleasedOf
 ) -> Outline:
     """Return a course as the person sees it: units, lessons, how far they have come, and their own deadlines.
 
@@ -97,12 +116,15 @@ async def outline(
     offering = await service.offering_of(session, course)
     lessons = await service.lessons_of(session, offering)
     progress = await service.progress_of(session, person.user_id, {row.lesson_id for row in lessons.values()})
+    released = await released_of(session, person.user_id, set(progress))
     deadlines = await deadlines_of(session, person.user_id, offering, lessons.values())
     titles = {slug: row.title for slug, row in lessons.items()}
     bests = {
-        slug: policy.percent(progress[row.lesson_id].best_score, progress[row.lesson_id].best_max_score)
+        slug: policy.percent(
+            *policy.best_result(reached.best_score, reached.best_max_score, released.get(row.lesson_id))
+        )
         for slug, row in lessons.items()
-        if row.lesson_id in progress
+        if (reached := progress.get(row.lesson_id)) is not None
     }
     units = []
     for unit in offering.release.outline:
@@ -116,6 +138,7 @@ async def outline(
                 _outline_lesson(
                     lesson,
                     progress.get(lesson.lesson_id),
+                    released=released.get(lesson.lesson_id),
                     release=offering.release.number,
                     reason=reason,
                     deadlines=deadlines[lesson.lesson_id],

@@ -19,11 +19,37 @@ class Deadlines:
     closes_at: datetime | None
 
 
+@dataclass(frozen=True)
+class Result:
+    """What a learner has in a lesson."""
+
+    score: float
+    max_score: float
+
+
 def percent(score: float | None, max_score: float | None) -> float | None:
     """Return a score in percent of its maximum, to one decimal; nothing when there is nothing to score."""
     if score is None or not max_score:
         return None
     return round(100 * score / max_score, 1)
+
+
+def best_result(
+    score: float | None, max_score: float | None, released: Result | None
+) -> tuple[float | None, float | None]:
+    """Return score and maximum of the better one: what tests gave, or the grade that staff have released."""
+    if released is None:
+        return score, max_score
+    given, tested = percent(released.score, released.max_score), percent(score, max_score)
+    if given is None or (tested is not None and tested >= given):
+        return score, max_score
+    return released.score, released.max_score
+
+
+def is_passed(state: str, released: Result | None, *, pass_score: float) -> bool:
+    """Say whether a learner has passed a lesson: with its tests, or by the grade that staff have released."""
+    given = percent(released.score, released.max_score) if released else None
+    return state == LessonState.PASSED.value or (given is not None and given >= pass_score)
 
 
 def locked_reason(

@@ -24,6 +24,7 @@ from studyhall.courses.models import (
     LessonRelease,
     LessonState,
 )
+from studyhall.courses.released import ReleasedOf
 from studyhall.courses.schemas import (
     OfferedFile,
     StartedLesson,
@@ -191,9 +192,16 @@ async def progress_of(
 
 
 async def require_unlocked(
-    session: AsyncSession, user_id: uuid.UUID, offering: CourseOffering, lesson: LessonRelease
+    session: AsyncSession,
+    user_id: uuid.UUID,
+    offering: CourseOffering,
+    lesson: LessonRelease,
+    *,
+    released_of: ReleasedOf,
 ) -> None:
     """Refuse a lesson whose prerequisite the learner has not reached yet; work begun before stays open.
+
+    A released grade opens it as well as tests do: what a person grades, tests alone might never reach.
 
     Raises:
         LessonLocked: with the lesson and the score that open it.
@@ -209,7 +217,10 @@ async def require_unlocked(
     bests: dict[str, float | None] = {}
     if before is not None and before.lesson_id in progress:
         row = progress[before.lesson_id]
-        bests[before.lesson.slug] = policy.percent(row.best_score, row.best_max_score)
+        released = (await released_of(session, user_id, {before.lesson_id})).get(before.lesson_id)
+        bests[before.lesson.slug] = policy.percent(
+            *policy.best_result(row.best_score, row.best_max_score, released)
+        )
     reason = policy.locked_reason(
         lesson.prerequisite, titles={slug: row.title for slug, row in lessons.items()}, best_percents=bests
     )
@@ -232,7 +243,14 @@ def require_open(closes_at: datetime | None, now: datetime, *, zone: ZoneInfo) -
 
 
 async def start_lesson(
-    session: AsyncSession, person: Person, *, course: str, lesson: str, update: bool, now: datetime
+    session: AsyncSession,
+    person: Person,
+    *,
+    course: str,
+    lesson: str,
+    update: bool,
+    now: datetime,
+    released_of: ReleasedOf,
 ) -> StartedLesson:
     """Hand out a lesson's files and remember that the learner has them.
 
@@ -244,7 +262,7 @@ async def start_lesson(
     found = await lesson_of(session, offering, lesson)
     if lesson in offering.withdrawn and not await progress_of(session, person.user_id, {found.lesson_id}):
         raise UnknownLesson
-    await require_unlocked(session, person.user_id, offering, found)
+    await require_unlocked(session, person.user_id, offering, found, released_of=released_of)
     await _advance(
         session,
         person.user_id,

@@ -5,6 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from studyhall.courses import service
 from studyhall.courses.models import Course, CourseOffering, Enrolment, LessonProgress, LessonState
+from studyhall.courses.released import PassedByGrade
 from studyhall.courses.schemas import StaffAssignment, StaffCourse
 from studyhall.permissions import Permission, Role
 from studyhall.person import Person
@@ -36,7 +37,7 @@ async def staff_courses(
 
 
 async def assignments(
-    session: AsyncSession, course: str, *, page: int, limit: int
+    session: AsyncSession, course: str, *, page: int, limit: int, passed_by_grade: PassedByGrade
 ) -> tuple[list[StaffAssignment], int]:
     """Return a page of a course's lessons with graded cells, in the course's order.
 
@@ -76,6 +77,9 @@ async def assignments(
             .group_by(LessonProgress.lesson_id)
         )
     }
+    by_grade = await passed_by_grade(
+        session, offering.id, {lesson.lesson_id: lesson.pass_score for _, lesson in shown}
+    )
     rows = []
     for unit, lesson in shown:
         count = counts.get(lesson.lesson_id)
@@ -90,7 +94,7 @@ async def assignments(
                 learners=learners,
                 started=count.started if count else 0,
                 submitted=count.submitted if count else 0,
-                passed=count.passed if count else 0,
+                passed=(count.passed if count else 0) + by_grade.get(lesson.lesson_id, 0),
                 mean_percent=round(float(count.mean), 1) if count and count.mean is not None else None,
             )
         )

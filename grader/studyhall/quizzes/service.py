@@ -31,6 +31,7 @@ from studyhall.quizzes.schemas import (
     QuizSaved,
     QuizStarted,
 )
+from studyhall.submissions.counting import released_of
 
 LISTED_ATTEMPTS = 20
 
@@ -114,7 +115,7 @@ async def _open_quiz(
     if found is None:
         raise UnknownQuiz
     lesson = await courses.lesson_of(session, offering, found.lesson)
-    await courses.require_unlocked(session, user_id, offering, lesson)
+    await courses.require_unlocked(session, user_id, offering, lesson, released_of=released_of)
     return offering, found
 
 

@@ -5,13 +5,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import false, func, literal, select, true, update
+from sqlalchemy import Numeric, and_, case, cast, false, func, literal, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from studyhall.courses.models import Enrolment, LessonProgress, LessonState
+from studyhall.courses.policy import Result
 from studyhall.db.session import cohort_of
+from studyhall.permissions import Role
 from studyhall.submissions.models import Attempt, CountingAttempt
 from studyhall.submissions.schemas import FinalGrade
+
+_FINAL = (CountingAttempt.final["score"].as_float(), CountingAttempt.final["max_score"].as_float())
 
 
 async def counting_attempts(
@@ -29,6 +34,64 @@ async def counting_attempts(
         attempt_id: FinalGrade.model_validate(final) if final is not None else None
         for attempt_id, final in rows
     }
+
+
+async def released_of(
+    session: AsyncSession, user_id: uuid.UUID, lesson_ids: set[uuid.UUID]
+) -> dict[uuid.UUID, Result]:
+    """Return a learner's released grades by lesson id, of some lessons."""
+    if not lesson_ids:
+        return {}
+    rows = await session.execute(
+        select(CountingAttempt.lesson_id, *_FINAL).where(
+            CountingAttempt.user_id == user_id,
+            CountingAttempt.lesson_id.in_(lesson_ids),
+            _FINAL[0].is_not(None),
+        )
+    )
+    return {lesson_id: Result(score, max_score) for lesson_id, score, max_score in rows}
+
+
+async def passed_by_grade(
+    session: AsyncSession, offering_id: uuid.UUID, pass_scores: Mapping[uuid.UUID, float]
+) -> dict[uuid.UUID, int]:
+    """Count an offering's learners by lesson whose released grade passes it and whose tests did not.
+
+    ``pass_scores`` are percents by lesson id.
+    """
+    if not pass_scores:
+        return {}
+    score, max_score = _FINAL
+    wanted = case(
+        *((CountingAttempt.lesson_id == lesson_id, wanted) for lesson_id, wanted in pass_scores.items())
+    )
+    rows = await session.execute(
+        select(CountingAttempt.lesson_id, func.count())
+        .join(
+            LessonProgress,
+            and_(
+                LessonProgress.user_id == CountingAttempt.user_id,
+                LessonProgress.lesson_id == CountingAttempt.lesson_id,
+            ),
+        )
+        .join(
+            Enrolment,
+            and_(
+                Enrolment.user_id == CountingAttempt.user_id,
+                Enrolment.offering_id == offering_id,
+                Enrolment.role == Role.LEARNER.value,
+            ),
+        )
+        .where(
+            CountingAttempt.lesson_id.in_(pass_scores),
+            _FINAL[0].is_not(None),
+            LessonProgress.state != LessonState.PASSED.value,
+            # As `courses.policy.percent` rounds.
+            func.round(cast(100 * score / func.nullif(max_score, 0), Numeric), 1) >= wanted,
+        )
+        .group_by(CountingAttempt.lesson_id)
+    )
+    return {lesson_id: int(count) for lesson_id, count in rows}
 
 
 async def let_count(

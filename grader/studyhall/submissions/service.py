@@ -26,7 +26,7 @@ from studyhall.events.outbox import Happening, Outbox
 from studyhall.jobs import policy as queue_policy
 from studyhall.jobs.queue import places
 from studyhall.organizations.errors import require_open_cohort
-from studyhall.submissions.counting import counting_attempts
+from studyhall.submissions.counting import counting_attempts, released_of
 from studyhall.submissions.errors import (
     KeyReused,
     NoAttemptsLeft,
@@ -140,7 +140,7 @@ async def submit(
         repeated = await _made_with(session, user_id, key, found)
         if repeated is not None:
             return repeated, False
-        await courses.require_unlocked(session, user_id, offering, found)
+        await courses.require_unlocked(session, user_id, offering, found, released_of=released_of)
     # From here on the learner's submissions of this lesson go one by one: a second press with the same key waits
     # here and then finds the first one's attempt. A refusal below takes the lock's row back.
     progress = await courses.lock_progress(session, user_id, found, now=now)
