@@ -447,6 +447,16 @@ def test_a_server_that_ends_while_it_starts_is_not_waited_for(lea, monkeypatch, 
     assert "spring.learner.lea ended while it was starting: ExitCode=137" in caplog.text
 
 
+def test_an_engine_that_is_away_has_not_said_that_a_starting_server_has_ended(lea, monkeypatch):
+    monkeypatch.setattr(spawner_module, "ALIVE_SECONDS", 0.1)
+    monkeypatch.setattr(spawner_module, "ASKING_SECONDS", 0)
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        place = unused.getsockname()
+    lea.answers += [ConnectionError("refused")] * 2
+    asyncio.run(lea.spawner.until_it_listens(place))
+    assert lea.asked
+
+
 def test_a_server_that_runs_and_does_not_listen_yet_is_left_to_the_hub(lea, monkeypatch):
     monkeypatch.setattr(spawner_module, "ALIVE_SECONDS", 0.1)
     monkeypatch.setattr(spawner_module, "LOOKING_SECONDS", 0.3)

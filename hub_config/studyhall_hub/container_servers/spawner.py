@@ -161,7 +161,11 @@ class ContainerServerSpawner(KindChooser, StopsWhenQuiet, DockerSpawner):  # typ
         for _ in range(int(LOOKING_SECONDS / ALIVE_SECONDS)):
             if await listens_soon(*place, seconds=ALIVE_SECONDS):
                 return
-            ended = await self.poll()
+            try:
+                ended = await self.poll()
+            except (DockerException, OSError) as problem:
+                self.log.warning("Docker says nothing of %s, which may run: %s", self.object_name, problem)
+                return
             if ended is not None:
                 self.log.error("%s ended while it was starting: %s", self.object_name, ended)
                 raise Refusal(

@@ -21,6 +21,9 @@ LONGEST_QUESTION = 1000
 PATIENCE = 120.0
 """Seconds. A server that does not end by itself is ended after ten; a slow disk takes its time."""
 
+STORE_PATIENCE = 270.0
+"""Seconds. A whole class waits in a row for its home folders; less than the hub waits, so that it hears what it was."""
+
 log = logging.getLogger(__name__)
 
 
@@ -181,7 +184,7 @@ class _Question(socketserver.StreamRequestHandler):
         try:
             question = checked_question(self.server.rules, self.rfile.readline(LONGEST_QUESTION))
             with socket.socket(socket.AF_UNIX) as store:
-                store.settimeout(PATIENCE)
+                store.settimeout(STORE_PATIENCE)
                 store.connect(self.server.store)
                 store.sendall(question)
                 with store.makefile("rb") as said:
