@@ -23,7 +23,7 @@ import operator
 import posix
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +32,8 @@ from studyhall_judge.sandbox.audit import LEARNER, QUIET, TEST, Watch
 from studyhall_judge.sandbox.describing import is_plain
 from studyhall_judge.sandbox.examiner import REHEARSED, Examiner
 from studyhall_judge.sandbox.front import Front
-from studyhall_judge.sandbox.shell import JudgeShell, Outputs, make_shell, run_cell
+from studyhall_judge.sandbox.seal import seal
+from studyhall_judge.sandbox.shell import JudgeShell, Outputs, draw_nothing, make_shell, run_cell
 from studyhall_judge.sandbox.values import Guard, all_types
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ _write = posix.write
 _start_thread = _thread.start_new_thread
 _collect_again = gc.enable
 _stop_collecting = gc.disable
+
+# Called from C, on the main thread, before any code of ours runs there after a learner's: what a cell has left to look
+# on (a trace function, a handler of signals) would be given our frames. What is called from C has none.
+_hold_signals = partial(_signal.pthread_sigmask, _signal.SIG_BLOCK, _signal.valid_signals())
+_release_signals = partial(_signal.pthread_sigmask, _signal.SIG_UNBLOCK, _signal.valid_signals())
+_HOOKS = {"sys.settrace": (sys.gettrace, sys.settrace), "sys.setprofile": (sys.getprofile, sys.setprofile)}
 
 _OWN_THREADS = 2
 _WITH_INIT = 2
@@ -111,6 +118,12 @@ class Executor:
         self._faithful = False
         self._ground_is_known = False
         self._strange: list[Any] = []
+        self._after_learners = False
+        self._unhooked: list[str] = []
+        """Hooks that learners' code has set, taken away before a test and not told of yet."""
+        self.own_code: list[Any] = []
+        """Every namespace of the private modules, and their classes; set by whoever loads them."""
+        self._is_broken: Callable[[], bool]
         self.hot_pages: HotPages | None = None
         """What copies will write to; known when everything is warm."""
 
@@ -127,7 +140,7 @@ class Executor:
         if pyplot is not None:
             # After each cell pyplot draws every open figure for windows that are not there; the inline backend then
             # draws it again for the picture.
-            pyplot.draw_all = lambda force=False: None  # noqa: ARG005 - pyplot's signature
+            pyplot.draw_all = draw_nothing
         sys.stdout, sys.stderr = real
         shell: Any = self._shell  # IPython's methods are not annotated
         shell.reset(new_session=False)
@@ -141,6 +154,7 @@ class Executor:
         self._watch = Watch(libraries)
         guard = Guard(all_types(), libraries, self._on_forged)
         self._examiner = Examiner(self._shell, self._outputs, guard)
+        self._is_broken = seal([*self.own_code, vars(self._examiner)])
 
     def rehearse(self) -> None:
         """Do what every notebook does, in a copy that is thrown away, to see which memory that takes."""
@@ -186,18 +200,40 @@ class Executor:
         self._faithful = start["scoring"] == "nbgrader"
         self._do(partial(self._examiner.begin, start), TEST)
         wire.send_to(self._channel, {"op": "started", "pid": _get_pid()})
-        self._go_on()
+        self._go_on(vars(self).pop("_is_broken"))  # from here on only this thread's frames lead to it
 
-    def _go_on(self) -> None:
+    def _go_on(self, is_broken: Callable[[], bool]) -> None:
         while True:
-            self._answer(wire.receive_from(self._channel))
+            self._answer(wire.receive_from(self._channel), is_broken)
 
     def _do(self, task: partial[Any], mode: int) -> Any:
         """Have the main thread do something; returns what came of it, once it is over."""
+        if mode == TEST and self._after_learners:
+            return self._do_unseen(task)
         self._watch.mode = mode
         _collect_again()
         self._tasks.put(task)
         return self._done()
+
+    def _do_unseen(self, task: partial[Any]) -> Any:
+        """Do something of ours where learners' code may have left somebody to look on."""
+        self._after_learners = False
+        _, *hooks = self._call(_hold_signals, *(read for read, _set in _HOOKS.values()))
+        found = {name: hook for name, hook in zip(_HOOKS, hooks, strict=True) if hook is not None}
+        if found:
+            self._call(*(partial(_HOOKS[name][1], None) for name in found))
+        if not self._faithful:
+            self._unhooked += found
+        value = self._do(task, TEST)
+        self._call(_release_signals)
+        if found and self._faithful:
+            self._call(*(partial(_HOOKS[name][1], hook) for name, hook in found.items()))
+        return value
+
+    def _call(self, *functions: Callable[[], Any]) -> tuple[Any, ...]:
+        """Have C functions called on the main thread, with no frame of ours beneath them."""
+        values: tuple[Any, ...] = self._do(partial(tuple, map(operator.call, functions)), TEST)
+        return values
 
     def _done(self) -> Any:
         value = self._results.get()
@@ -205,11 +241,14 @@ class Executor:
         self._watch.mode = QUIET
         return value
 
-    def _answer(self, message: dict[str, Any]) -> None:
+    def _answer(self, message: dict[str, Any], is_broken: Callable[[], bool]) -> None:
         run = {"test": self._run_test, "drive": self._drive}.get(message["op"], self._run_cell)
         answer = run(message) | {"op": "outcome", "n": message["n"], "nonce": message["nonce"]}
+        if is_broken():
+            answer["tampered"] = True
+            self._watch.tell("tampered", "The judge's own code had been changed; it was put back.")
         if self._threads() > _OWN_THREADS:
-            self._leave_threads(answer)
+            self._leave_threads(answer, is_broken)
         else:
             self._send(answer)
 
@@ -235,6 +274,7 @@ class Executor:
         """Run learners' code; what comes of it is theirs, and so is only taken when it is plain data."""
         self._ground_is_known = False
         answer = self._do(task, LEARNER)
+        self._after_learners = True
         if type(answer) is dict and is_plain(answer):
             return answer
         self._strange.append(answer)  # kept, so that no finalizer of the learner's runs on this thread
@@ -256,7 +296,9 @@ class Executor:
     def _restore(self, when: str) -> None:
         if self._faithful or self._ground_is_known:
             return
-        self._tell_changes(self._do(partial(self._examiner.restore), TEST), when)
+        changes = self._do(partial(self._examiner.restore), TEST)
+        unhooked, self._unhooked = self._unhooked, []
+        self._tell_changes(unhooked + changes, when)
         for name in self._do(partial(self._examiner.shadowing_files), TEST):
             self._watch.tell(
                 "shadowing_file", f"The file {name} beside the notebook has the name of a library."
@@ -283,7 +325,7 @@ class Executor:
         except OSError:
             return _thread._count() + 1  # noqa: SLF001 - the interpreter's own count
 
-    def _leave_threads(self, answer: dict[str, Any]) -> None:
+    def _leave_threads(self, answer: dict[str, Any], is_broken: Callable[[], bool]) -> None:
         """Get rid of threads that a cell left running: they could act during a test.
 
         They cannot be ended, but they can be left behind: a copy of a process has only the thread that made it. The
@@ -291,14 +333,15 @@ class Executor:
         """
         left = self._threads() - _OWN_THREADS
         self._watch.tell("left_threads", f"A cell left {left} threads running; they were ended.")
-        go_on = partial(self._start, partial(self._arrive, answer))
+        go_on = partial(self._start, partial(self._arrive, answer, is_broken))
         self._do(partial(self._examiner.copy_without_threads, go_on), TEST)
 
-    def _arrive(self, answer: dict[str, Any]) -> None:
+    def _arrive(self, answer: dict[str, Any], is_broken: Callable[[], bool]) -> None:
         """Go on in the copy, where the answer is still owed."""
         self._done()
+        self._call(_release_signals)
         self._send(answer)
-        self._go_on()
+        self._go_on(is_broken)
 
 
 def _with_libraries(cells: dict[str, str]) -> list[str]:

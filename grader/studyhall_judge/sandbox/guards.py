@@ -28,6 +28,7 @@ _set_signal = _signal.signal
 _set_timer = _signal.setitimer
 _get_timer = _signal.getitimer
 _set_alarm = _signal.alarm
+_get_pending = _signal.sigpending
 _get_trace = sys.gettrace
 _set_trace = sys.settrace
 _get_profile = sys.getprofile
@@ -282,6 +283,12 @@ class Guards:
             if _get_signal(number) != handler:
                 _set_signal(number, handler if handler is not None else _signal.SIG_DFL)
                 self._report(f"the handler of signal {number}")
+        for (
+            number
+        ) in _get_pending():  # sent to a handler that is gone: left to itself it would end the process
+            before = _get_signal(number)
+            _set_signal(number, _signal.SIG_IGN)  # which makes the kernel drop it
+            _set_signal(number, _signal.SIG_DFL if before is None else before)
 
 
 def _is_package(name: str) -> bool:

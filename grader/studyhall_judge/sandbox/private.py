@@ -4,6 +4,8 @@ Student code shares the process with the executor. It could patch a module that 
 executor calls. So the modules below are loaded a second time, outside of ``sys.modules`` and over a copy of the
 builtins: nothing reachable by import or by name leads to them, and patching ``builtins.len`` does not change theirs.
 
+Nor does the list of all classes, `object.__subclasses__()`: what is defined here is taken out of it.
+
 Two such worlds are made. One is the front, which lies beneath learners' cells and can be reached by walking frames. The
 other is everything else, and the two share no module and no builtins.
 """
@@ -11,7 +13,9 @@ other is everything else, and the two share no module and no builtins.
 from __future__ import annotations
 
 import builtins
+import ctypes
 import importlib.util
+import weakref
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +34,7 @@ _BACK = (
     "guards",
     "testcell",
     "examiner",
+    "seal",
     "executor",
 )
 """Each in the order in which they import one another."""
@@ -42,7 +47,14 @@ def load_executor() -> Executor:
         ImportError: a module's code is not there.
     """
     front = _load(_FRONT)["front"].Front
-    executor: Executor = _load(_BACK)["executor"].Executor(front)
+    back = _load(_BACK)
+    executor: Executor = back["executor"].Executor(front)
+    spaces = [vars(module) for module in back.values()]
+    executor.own_code = [
+        spaces[0]["__builtins__"],
+        *spaces,
+        *(one for part in back.values() for one in _classes(part)),
+    ]
     return executor
 
 
@@ -72,7 +84,29 @@ def _load(modules: tuple[str, ...]) -> dict[str, ModuleType]:
         module.__dict__["__builtins__"] = names
         exec(_code(name), module.__dict__)  # noqa: S102 - our own module, see above
         loaded[short] = module
+    for module in loaded.values():
+        _unlist_classes(module)
     return loaded
+
+
+_forget: Any = ctypes.pythonapi._PyWeakref_ClearRef  # noqa: SLF001 - there is no other way to clear a reference
+_forget.argtypes, _forget.restype = [ctypes.py_object], None
+
+
+def _unlist_classes(module: ModuleType) -> None:
+    """Take a module's classes out of the lists of subclasses that their bases have.
+
+    A class knows those that inherit from it by weak references. One that is cleared belongs to a class that is gone.
+    """
+    for kind in _classes(module):
+        for reference in weakref.getweakrefs(kind):
+            _forget(reference)
+
+
+def _classes(module: ModuleType) -> list[type]:
+    """Return the classes that are defined in a module."""
+    values = list(vars(module).values())
+    return [one for one in values if isinstance(one, type) and one.__module__ == module.__name__]
 
 
 def _code(name: str) -> Any:
