@@ -11,6 +11,7 @@ import type { IClassroom } from '../classroom/tokens';
 import { samePlace } from '../courses/place';
 import type { ILessons, LessonPlace } from '../courses/tokens';
 import { check, CheckImpossible, type CheckState, expectedRows, outcomeWords } from './check';
+import { Saving } from './saving';
 import type { ISubmissions } from './tokens';
 import { GainBook } from './gains';
 import { isFinal, ProgressBook, type ResultRow, withGrade, withReports } from './verdict';
@@ -47,6 +48,7 @@ export class SubmissionsModel extends VDomModel implements ISubmissions {
   checking = false;
   compareWith: string | null = null;
   readonly progress = new ProgressBook();
+  readonly saving = new Saving();
 
   constructor(
     readonly classroom: IClassroom,
@@ -173,9 +175,7 @@ export class SubmissionsModel extends VDomModel implements ISubmissions {
     this.check = null;
     this._notify();
     try {
-      if (panel.model?.dirty !== false) {
-        await panel.context.save();
-      }
+      await this.saving.complete(panel);
       await this._send(pending, panel.context.localPath);
     } catch {
       pending.stage = 'failed';

@@ -66,6 +66,8 @@ export const submissionsPlugin: JupyterFrontEndPlugin<ISubmissions> = {
       }
       const toolbar = new LessonToolbar(model, place, {
         check: () => void app.commands.execute('studyhall:check'),
+        hasKeyboard: () => current() === widget && widget.node.contains(document.activeElement),
+        beginSubmit: () => model.saving.begin(widget),
         submit: () => void app.commands.execute('studyhall:submit')
       });
       widget.toolbar.insertItem(0, 'studyhall', toolbar);
@@ -78,10 +80,14 @@ export const submissionsPlugin: JupyterFrontEndPlugin<ISubmissions> = {
     const onLesson = (act: (widget: NotebookPanel) => Promise<void>) => async (): Promise<void> => {
       const widget = current();
       if (widget) {
-        app.shell.activateById(panel.id);
-        // The notebook keeps the keyboard: the panel speaks through its live region.
-        app.shell.activateById(widget.id);
-        await act(widget);
+        const acting = act(widget);
+        // Both lay the whole page out, so what is asked of the server goes first, and a panel in sight is left alone.
+        if (!panel.isVisible) {
+          app.shell.activateById(panel.id);
+          // The notebook keeps the keyboard: the panel speaks through its live region.
+          app.shell.activateById(widget.id);
+        }
+        await acting;
       }
     };
     const commands = {

@@ -6,6 +6,10 @@ import type { SubmissionsModel } from './model';
 /** What a lesson's toolbar can set in motion. */
 export interface ToolbarActions {
   check(): void;
+  /** Whether the toolbar's notebook is the one that is being worked in. */
+  hasKeyboard(): boolean;
+  /** The button has gone down; {@link submit} follows unless the pointer leaves it. */
+  beginSubmit(): void;
   submit(): void;
 }
 
@@ -51,7 +55,23 @@ export class LessonToolbar extends VDomRenderer<SubmissionsModel> {
           data-testid="submit-button"
           disabled={model.busy || left === 0}
           title={submitTitle}
-          onClick={() => this._actions.submit()}
+          onPointerDown={event => {
+            if (event.isPrimary && event.button === 0) {
+              this._actions.beginSubmit();
+            }
+          }}
+          onMouseDown={event => {
+            // The keyboard stays in the notebook. Lab would bring it back there, and lay the whole page out for it.
+            if (this._actions.hasKeyboard()) {
+              event.preventDefault();
+            }
+          }}
+          onClick={event => {
+            if (event.detail > 0 && this._actions.hasKeyboard()) {
+              event.stopPropagation();
+            }
+            this._actions.submit();
+          }}
         >
           {sending ? trans.__('Submitting…') : trans.__('Submit')}
         </button>
