@@ -172,6 +172,9 @@ class Watch:
         if name in _FRAME_ATTRIBUTES:
             if (mode == TEST or _leads_to_us(target, name)) and self._gives_frame(frame):
                 self._refuse("read_frames", "The code looked at the frames of the running test.")
+        elif name == "f_code" and type(target) is FrameType and mode == TEST and self._is_students(frame):
+            if target.f_code.co_filename in (TEST_FILE, _OWN_FILE):
+                self._refuse("read_frames", "The code looked at the code of the running test.")
         elif name in _CODE_ATTRIBUTES and type(target) is FunctionType and self._is_responsible(frame):
             code = _code_of(target)
             if code.co_filename == TEST_FILE:
