@@ -46,16 +46,20 @@ def load_executor() -> Executor:
     Raises:
         ImportError: a module's code is not there.
     """
-    front = _load(_FRONT)["front"].Front
-    back = _load(_BACK)
-    executor: Executor = back["executor"].Executor(front)
-    spaces = [vars(module) for module in back.values()]
-    executor.own_code = [
+    front, back = _load(_FRONT), _load(_BACK)
+    executor: Executor = back["executor"].Executor(front["front"].Front)
+    executor.own_code = [*_namespaces(front), *_namespaces(back)]
+    return executor
+
+
+def _namespaces(world: dict[str, ModuleType]) -> list[Any]:
+    """Return the builtins, the modules' dictionaries and the classes of one world."""
+    spaces = [vars(module) for module in world.values()]
+    return [
         spaces[0]["__builtins__"],
         *spaces,
-        *(one for part in back.values() for one in _classes(part)),
+        *(kind for module in world.values() for kind in _classes(module)),
     ]
-    return executor
 
 
 def _load(modules: tuple[str, ...]) -> dict[str, ModuleType]:
