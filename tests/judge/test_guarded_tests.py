@@ -18,8 +18,10 @@ import pytest
 from studyhall_judge.compiling import TestCompiler
 from studyhall_judge.sandbox.compiler import Lesson, compile_test
 from studyhall_judge.sandbox.describing import describe_error
+from studyhall_judge.sandbox.kinds import all_types
 from studyhall_judge.sandbox.testcell import describe_result, run
-from studyhall_judge.sandbox.values import Guard, View, all_types
+from studyhall_judge.sandbox.values import Guard
+from studyhall_judge.sandbox.view import View
 from studyhall_judge.sandbox.watched import Record
 
 TRUSTED = all_types()

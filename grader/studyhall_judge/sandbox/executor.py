@@ -32,9 +32,10 @@ from studyhall_judge.sandbox.audit import LEARNER, QUIET, TEST, Watch
 from studyhall_judge.sandbox.describing import is_plain
 from studyhall_judge.sandbox.examiner import REHEARSED, Examiner
 from studyhall_judge.sandbox.front import Front
+from studyhall_judge.sandbox.kinds import all_types
 from studyhall_judge.sandbox.seal import seal
 from studyhall_judge.sandbox.shell import JudgeShell, Outputs, draw_nothing, make_shell, run_cell
-from studyhall_judge.sandbox.values import Guard, all_types
+from studyhall_judge.sandbox.values import Guard
 
 if TYPE_CHECKING:
     from studyhall_judge.sandbox.residence import HotPages

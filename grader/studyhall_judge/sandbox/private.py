@@ -28,6 +28,8 @@ _BACK = (
     "limits",
     "wire",
     *_FRONT,
+    "kinds",
+    "view",
     "values",
     "audit",
     "watched",

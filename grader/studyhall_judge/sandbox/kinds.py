@@ -1,0 +1,142 @@
+"""Which classes a test may believe when their objects are compared.
+
+Trusted are those that were there before any student code ran, and those of installed libraries. Of the learner's own
+classes those that the exercise asks for are exempt, since comparing them is the point of the test; any other one that
+has a say about comparisons is forged.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Any
+
+_PLAIN: tuple[type, ...] = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
+
+_ARITHMETIC = (
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "divmod",
+    "and",
+    "or",
+    "xor",
+)
+_FORGEABLE = frozenset(
+    f"__{name}__"
+    for name in (
+        *("eq", "ne", "lt", "le", "gt", "ge", "bool", "contains", "len", "class", "getattribute"),
+        *(
+            "int",
+            "float",
+            "complex",
+            "index",
+            "round",
+            "trunc",
+            "floor",
+            "ceil",
+            "abs",
+            "neg",
+            "pos",
+            "invert",
+        ),
+        *("array", "array_ufunc", "array_function", "array_wrap", "array_priority"),
+        *("instancecheck", "subclasscheck", "iter", "next", "getitem"),
+        *_ARITHMETIC,
+        *(f"r{name}" for name in _ARITHMETIC),
+    )
+)
+"""What a class of the learner's may not decide about a test's operand."""
+
+_FORGEABLE_BY_OBJECTS = _FORGEABLE - {"__len__", "__iter__", "__next__", "__getitem__"}
+"""The same for objects that are no subclass of a plain type: being a container decides nothing by itself."""
+
+_ALWAYS_FORGED = ("unittest.mock", "_weakref", "weakref", "_pytest", "dirty_equals", "hamcrest")
+"""Modules and packages whose trusted types answer comparisons in another object's name, or equal many values."""
+
+_COMPARE_PLAINLY = frozenset({"_Call", "_CallList"})
+"""Types of these that compare as the tuples and lists that they are: what a mock was called with."""
+
+_DELEGATES = frozenset({"UserDict", "UserList", "UserString", "weakproxy", "weakcallableproxy", "ProxyType"})
+
+
+def all_types() -> frozenset[type]:
+    """Return every class that exists now, before any student code has run."""
+    seen: set[type] = {object}
+    waiting: list[type] = [object]
+    while waiting:
+        kind = waiting.pop()
+        children: list[type] = type.__subclasses__(kind)
+        for child in children:
+            if child not in seen:
+                seen.add(child)
+                waiting.append(child)
+    return frozenset(seen)
+
+
+class Kinds:
+    """Tells forged classes from honest ones. ``prefixes`` are the folders of trusted code."""
+
+    def __init__(self, trusted: frozenset[type], prefixes: tuple[str, ...]) -> None:
+        self._trusted = trusted
+        self._prefixes = prefixes
+        self._exempt: frozenset[str] = frozenset()
+        self._known: dict[type, bool] = {}
+
+    def start(self, exempt: frozenset[str]) -> None:
+        """Begin a test. ``exempt`` are the names of the classes that it is about."""
+        self._exempt = exempt
+        self._known = {}
+
+    def is_forged(self, kind: type) -> bool:
+        """Whether comparisons of a class's objects are not to be believed."""
+        known = self._known.get(kind)
+        if known is None:
+            known = self._known[kind] = self._find_out(kind)
+        return known
+
+    def _find_out(self, kind: type) -> bool:
+        if kind in self._trusted:
+            return _answers_for_others(kind) or kind.__name__ in _DELEGATES
+        strangers = [one for one in _mro(kind) if one not in self._trusted and not self._is_librarys(one)]
+        if not strangers:
+            return _answers_for_others(kind)
+        if any(name_of(one) in self._exempt for one in strangers):
+            return False
+        plain = issubclass(kind, _PLAIN)
+        forgeable = _FORGEABLE if plain else _FORGEABLE_BY_OBJECTS
+        stranger_metaclass = type(kind) not in self._trusted and bool(
+            forgeable & set(namespace_of(type(kind)))
+        )
+        return stranger_metaclass or any(forgeable & set(namespace_of(one)) for one in strangers)
+
+    def _is_librarys(self, kind: type) -> bool:
+        """Whether a class that came later belongs to an installed library, under its own name."""
+        module = sys.modules.get(str(namespace_of(kind).get("__module__")))
+        path = getattr(getattr(module, "__spec__", None), "origin", None)
+        if type(path) is not str or not path.startswith(self._prefixes):
+            return False
+        found: Any = module
+        for part in _qualified_name(kind).split("."):
+            found = getattr(found, part, None)
+        return found is kind
+
+
+def _answers_for_others(kind: type) -> bool:
+    module = kind.__module__
+    return (
+        module in _ALWAYS_FORGED or module.partition(".")[0] in _ALWAYS_FORGED
+    ) and kind.__name__ not in _COMPARE_PLAINLY
+
+
+# A class of the learner's may have a metaclass that answers for it: these ask the interpreter's own record.
+name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
+_qualified_name: Callable[[type], str] = type.__dict__["__qualname__"].__get__
+_mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+namespace_of: Callable[[type], MappingProxyType[str, Any]] = type.__dict__["__dict__"].__get__
