@@ -233,7 +233,7 @@ def _leads_to_us(target: Any, name: str) -> bool:
     frame = getattr(target, name, None)
     while frame is not None:
         code = frame.f_code
-        if code.co_filename in (TEST_FILE, _OWN_FILE):
+        if code.co_filename in (TEST_FILE, _OWN_FILE, _VIEW_FILE):
             return True
         frame = frame.f_back
     return False
@@ -246,3 +246,4 @@ def _code_of(function: Any) -> CodeType:
 
 _get_code: Callable[[Any], Any] = FunctionType.__dict__["__code__"].__get__
 _OWN_FILE = _leads_to_us.__code__.co_filename
+_VIEW_FILE = os.path.join(os.path.dirname(_OWN_FILE), "view.py")

@@ -40,6 +40,17 @@ _BUILTINS = (
 _MATCHERS = frozenset({"approx", "ANY", "Mock", "MagicMock", "AsyncMock"})
 """What tests import to compare with, or to hand to a learner's function; believed only where a test made it itself."""
 
+_QUERIES = frozenset(
+    {"count", "index", "get", "issubset", "issuperset", "isdisjoint", "equals", "isin", "all", "any"}
+)
+"""Methods of plain containers, arrays and tables that compare what they hold and change nothing."""
+
+_INSPECTORS = frozenset(
+    {"copy", "deepcopy", "asdict", "astuple", "replace", "fields", "is_dataclass", "signature", "getsource"}
+    | {"getmembers", "getdoc", "isclass", "isfunction", "ismethod", "getsizeof", "dumps", "ref"}
+)
+"""Functions that tests import to look at an object itself: these get it as it is, and decide nothing."""
+
 _WORTH_A_LOOK = (
     ast.Name,
     ast.Call,
@@ -176,6 +187,7 @@ class _Facts:
         self._used: set[str] = set()
         self._called: set[str] = set()
         self._patched: set[str] = set()
+        self._attributes: set[str] = set()
         for node in ast.walk(tree):
             self._note_name(node)
             self._note_definition(node)
@@ -185,6 +197,8 @@ class _Facts:
         self.mirrored = lesson.mirrored & self.bound
         self.kept = lesson.kept & self.bound
         self.patches = frozenset(self._patched)
+        self.masks = any(name == "ma" or name.startswith("mask") for name in self._attributes | self._used)
+        """Whether the test itself has to do with masked arrays."""
         about = {name for name in self._called if name[:1].isupper() and name not in lesson.functions}
         self.exempt = frozenset(lesson.classes | (about - _BUILTINS))
 
@@ -201,6 +215,8 @@ class _Facts:
                 self.bound.add(name)
             case ast.Call(func=ast.Name(id=name)):
                 self._called.add(name)
+            case ast.Attribute(attr=name):
+                self._attributes.add(name)
 
     def _note_definition(self, node: ast.AST) -> None:
         match node:
@@ -230,10 +246,10 @@ class _Guarding(ast.NodeTransformer):
     def __init__(self, facts: _Facts) -> None:
         self._facts = facts
 
-    def _see(self, node: Any) -> Any:
+    def _see(self, node: Any, question: str = "see") -> Any:
         if not isinstance(node, _WORTH_A_LOOK + _DISPLAYS) or _is_constant(node):
             return node
-        return _ask_guard("see", node)
+        return _ask_guard(question, node)
 
     def _believe(self, node: Any, name: str) -> Any:
         """Have a value believed that the test itself has made, or fetched, to compare with."""
@@ -253,13 +269,28 @@ class _Guarding(ast.NodeTransformer):
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         believed: Any = self._believe(node, node.attr) if isinstance(node.ctx, ast.Load) else node
+        learners = isinstance(node.ctx, ast.Load) and not self._is_imported(node.value)
         self.generic_visit(node)
+        if learners and isinstance(node.value, _WORTH_A_LOOK):
+            node.value = _ask_guard("receiver", node.value)
         return cast("ast.AST", believed)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        plain = isinstance(node.slice, _WORTH_A_LOOK) and isinstance(node.ctx, ast.Load)
+        return _ask_guard("item", node.value, node.slice, at=node) if plain else node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
-        node.left = self._see(node.left)
-        node.comparators = [self._see(one) for one in node.comparators]
+        compared = [node.left, *node.comparators]
+        for place, one in enumerate(compared):
+            beside = [*node.ops[max(0, place - 1) : place], *node.ops[place : place + 1]]
+            if all(isinstance(operator, ast.Is | ast.IsNot) for operator in beside):
+                continue  # nobody can forge who they are
+            looked_into = place > 0 and isinstance(node.ops[place - 1], ast.In | ast.NotIn)
+            orders = not any(isinstance(operator, ast.In | ast.NotIn) for operator in beside)
+            compared[place] = self._see(one, "within" if looked_into else "lend" if orders else "see")
+        node.left, *node.comparators = compared
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
@@ -303,40 +334,63 @@ class _Guarding(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         judges = self._judges(node.func)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        imported = self._is_imported(node.func)
+        question = "lend" if imported else "see"
+        if name.startswith("assert"):
+            question = "lend" if self._facts.masks else "compared"
+        if (name == "type" and len(node.args) == 1) or (imported and name in _INSPECTORS):
+            judges = False
         believed: ast.AST = self._believe(node, name)
         self.generic_visit(node)
         if judges:
-            node.args = [self._see_argument(one) for one in node.args]
+            node.args = [self._see_argument(one, question) for one in node.args]
             for keyword in node.keywords:
-                keyword.value = self._see(keyword.value)
+                keyword.value = self._see(keyword.value, question)
+        elif believed is node and name in _QUERIES and not imported and isinstance(node.func, ast.Attribute):
+            asked = node.func.value
+            if isinstance(asked, ast.Call) and _asks_guard("receiver", asked):
+                (asked,) = asked.args
+            node.args = [asked, ast.copy_location(ast.Constant(name), node), *node.args]
+            node.func = ast.copy_location(ast.Attribute(ast.Constant(GUARD), "ask", ast.Load()), node)
         return believed
 
-    def _see_argument(self, node: ast.expr) -> ast.expr:
+    def _see_argument(self, node: ast.expr, question: str) -> ast.expr:
         if isinstance(node, ast.Starred):
-            node.value = self._see(node.value)
+            node.value = self._see(node.value, question)
             return node
-        seen: ast.expr = self._see(node)
+        seen: ast.expr = self._see(node, question)
         return seen
+
+    def _is_imported(self, node: ast.expr) -> bool:
+        """Whether something is an imported name, or reached through one by attributes alone."""
+        while isinstance(node, ast.Attribute):
+            node = node.value
+        return isinstance(node, ast.Name) and node.id in self._facts.imported
 
     def _judges(self, called: ast.expr) -> bool:
         """Whether a called function is a builtin or imported: a learner's own function gets its values untouched."""
         if isinstance(called, ast.Attribute):
             if called.attr.startswith("assert"):
                 return True
-            base = called
-            while isinstance(base, ast.Attribute):
-                called = base.value
-                if not isinstance(called, ast.Attribute):
-                    break
-                base = called
+            while isinstance(called, ast.Attribute):
+                called = called.value
         if not isinstance(called, ast.Name):
             return False
         return self._facts.is_builtin(called.id) or called.id in self._facts.imported
 
 
-def _ask_guard(question: str, node: Any) -> Any:
+def _ask_guard(question: str, *nodes: Any, at: Any = None) -> Any:
     guard = ast.Attribute(ast.Constant(GUARD), question, ast.Load())
-    return ast.copy_location(ast.Call(guard, [node], []), node)
+    return ast.copy_location(ast.Call(guard, list(nodes), []), at or nodes[0])
+
+
+def _asks_guard(question: str, node: ast.Call) -> bool:
+    asked = node.func
+    return isinstance(asked, ast.Attribute) and asked.attr == question and _is_guard(asked.value)
+
+
+def _is_guard(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value == GUARD
 
 
 def _is_constant(node: ast.AST) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from numbers import Number
 from types import MappingProxyType
 from typing import Any
 
@@ -57,6 +58,21 @@ _FORGEABLE = frozenset(
 _FORGEABLE_BY_OBJECTS = _FORGEABLE - {"__len__", "__iter__", "__next__", "__getitem__"}
 """The same for objects that are no subclass of a plain type: being a container decides nothing by itself."""
 
+_COMPARING = frozenset({"__eq__", "__lt__", "__add__", "__sub__", "__float__"})
+"""One of these has a class whose objects compare, or count, by what they hold."""
+
+_VALUES: tuple[type, ...] = (int, float, complex, str, bytes)
+"""Plain types whose methods all answer for the value."""
+
+_HARMLESS = frozenset(
+    f"__{name}__"
+    for name in (
+        *("new", "init", "init_subclass", "repr", "str", "doc", "hash", "module", "dict", "weakref", "slots"),
+        *("setattr", "delattr", "dir", "sizeof", "reduce", "reduce_ex", "getnewargs", "class_getitem"),
+    )
+)
+"""What a subclass of these may define without being asked about the value."""
+
 _ALWAYS_FORGED = ("unittest.mock", "_weakref", "weakref", "_pytest", "dirty_equals", "hamcrest")
 """Modules and packages whose trusted types answer comparisons in another object's name, or equal many values."""
 
@@ -88,11 +104,13 @@ class Kinds:
         self._prefixes = prefixes
         self._exempt: frozenset[str] = frozenset()
         self._known: dict[type, bool] = {}
+        self._comparing: dict[type, bool] = {}
 
     def start(self, exempt: frozenset[str]) -> None:
         """Begin a test. ``exempt`` are the names of the classes that it is about."""
         self._exempt = exempt
         self._known = {}
+        self._comparing = {}
 
     def is_forged(self, kind: type) -> bool:
         """Whether comparisons of a class's objects are not to be believed."""
@@ -101,16 +119,56 @@ class Kinds:
             known = self._known[kind] = self._find_out(kind)
         return known
 
+    def compares(self, kind: type) -> bool:
+        """Whether a library has objects of the class compare by what they hold."""
+        known = self._comparing.get(kind)
+        if known is None:
+            librarys = [one for one in _mro(kind)[:-1] if self._is_trusted(one)]
+            known = not self.is_exempt(kind) and any(_COMPARING & set(namespace_of(one)) for one in librarys)
+            self._comparing[kind] = known
+        return known
+
+    def strangers(self, kind: type) -> list[type]:
+        """Return which of a class and its bases are the learner's own."""
+        return [] if kind in self._trusted else [one for one in _mro(kind) if not self._is_trusted(one)]
+
+    def is_container(self, kind: type) -> bool:
+        """Whether a class is the learner's own, not what the test is about, and hands out elements."""
+        own = self.strangers(kind)
+        hands_out = any({"__getitem__", "__iter__"} & set(namespace_of(one)) for one in own)
+        return hands_out and not self.is_exempt(kind)
+
+    def is_exempt(self, kind: type) -> bool:
+        """Whether a class is one that the test is about."""
+        return any(name_of(one) in self._exempt for one in self.strangers(kind))
+
+    def librarys(self, kind: type) -> type:
+        """Return the class itself or the first of its bases that is a library's."""
+        return next(one for one in _mro(kind) if self._is_trusted(one))
+
+    def answers_itself(self, kind: type, librarys: type) -> bool:
+        """Whether a class of the learner's has public methods or attributes in the place of its library's base."""
+        names = {name for one in self.strangers(kind) for name in namespace_of(one)}
+        return any(hasattr(librarys, name) for name in names if not name.startswith("_"))
+
+    def _is_trusted(self, kind: type) -> bool:
+        return kind in self._trusted or self._is_librarys(kind)
+
     def _find_out(self, kind: type) -> bool:
         if kind in self._trusted:
             return _answers_for_others(kind) or kind.__name__ in _DELEGATES
-        strangers = [one for one in _mro(kind) if one not in self._trusted and not self._is_librarys(one)]
+        strangers = self.strangers(kind)
         if not strangers:
             return _answers_for_others(kind)
-        if any(name_of(one) in self._exempt for one in strangers):
+        if self.is_exempt(kind):
             return False
+        if issubclass(kind, Number) and Number not in _mro(kind) and not issubclass(kind, _VALUES):
+            return True  # a number by its own word only: a library's numbers would ask it for its parts
         plain = issubclass(kind, _PLAIN)
         forgeable = _FORGEABLE if plain else _FORGEABLE_BY_OBJECTS
+        for base in _VALUES:
+            if issubclass(kind, base):
+                forgeable |= frozenset(namespace_of(base)) - _HARMLESS
         stranger_metaclass = type(kind) not in self._trusted and bool(
             forgeable & set(namespace_of(type(kind)))
         )

@@ -29,6 +29,7 @@ _BACK = (
     "wire",
     *_FRONT,
     "kinds",
+    "insides",
     "view",
     "values",
     "audit",

@@ -27,9 +27,10 @@ from types import (
 )
 from typing import Any
 
+from studyhall_judge.sandbox.insides import find_inside, is_array, is_masked, items_of
 from studyhall_judge.sandbox.kinds import Kinds, name_of
 from studyhall_judge.sandbox.placeholders import BUILTIN, OWN
-from studyhall_judge.sandbox.view import View
+from studyhall_judge.sandbox.view import View, Ways, hidden, value_of
 
 MAX_SCANNED = 200_000
 """Elements of a container that are looked at; a comparison of more is left as it is."""
@@ -49,7 +50,6 @@ _ATOMS: frozenset[type] = frozenset(
         NotImplementedType,
         type(...),
         range,
-        slice,
         FunctionType,
         BuiltinFunctionType,
         MethodType,
@@ -62,6 +62,9 @@ _SEQUENCES: frozenset[type] = frozenset({list, tuple, set, frozenset, collection
 _MAPPINGS: frozenset[type] = frozenset(
     {dict, collections.OrderedDict, collections.defaultdict, collections.Counter}
 )
+_KEYS: frozenset[type] = frozenset({type({}.keys()), type(collections.OrderedDict().keys())})
+_ITEMS: frozenset[type] = frozenset({type({}.items()), type(collections.OrderedDict().items())})
+_FLAT: frozenset[type] = frozenset({str, bytes, bytearray, range})
 
 
 class Guard:
@@ -70,7 +73,7 @@ class Guard:
     def __init__(
         self, trusted: frozenset[type], prefixes: tuple[str, ...], on_forged: Callable[[str], None]
     ) -> None:
-        self._kinds = Kinds(trusted, prefixes)
+        self._kinds = Kinds(trusted | {View}, prefixes)
         self._on_forged = on_forged
         self._told: set[str] = set()
         self._big: dict[int, int] = {}
@@ -136,8 +139,8 @@ class Guard:
             return self._see_sequence(value, kind, 0)
         return self._see(value, kind, 0)
 
-    def _see(self, value: Any, kind: type, depth: int) -> Any:
-        if kind in _ATOMS or depth > MAX_DEPTH:
+    def _see(self, value: Any, kind: type, depth: int) -> Any:  # noqa: PLR0911 - one for each sort of value
+        if kind in _ATOMS or kind is View or depth > MAX_DEPTH:
             return value
         if kind in _SEQUENCES:
             return self._see_sequence(value, kind, depth)
@@ -145,9 +148,18 @@ class Guard:
             return self._see_mapping(value, kind, depth)
         if kind is MappingProxyType:
             return self._see_proxy(value, depth)
-        if not self._kinds.is_forged(kind) or any(value is one for one in self._made):
+        if kind in _KEYS or kind in _ITEMS:
+            return self._see_keys(value, kind, depth)
+        if any(value is one for one in self._made):
+            return value
+        if self._kinds.is_forged(kind):
+            return self._unmask(value, kind, depth)
+        if is_array(kind):
             return self._see_array(value, kind, depth)
-        return self._unmask(value, kind, depth)
+        inside = self._kinds.compares(kind) and find_inside(
+            value, self._kinds.is_forged, self._kinds.compares
+        )
+        return self._view(value, inside) if inside else value
 
     def _see_sequence(self, value: Any, kind: type, depth: int) -> Any:
         size = len(value)
@@ -179,26 +191,28 @@ class Guard:
         seen = self._see(inner, type(inner), depth + 1)
         return value if seen is inner else seen
 
-    def _see_array(self, value: Any, kind: type, depth: int) -> Any:
-        """Look into arrays and tables of objects."""
-        module = kind.__module__
-        if module == "numpy" and kind.__name__ == "ndarray":
-            if value.dtype.hasobject and value.size <= MAX_SCANNED:
-                self._scan(value.flat, depth)
-        elif module.partition(".")[0] == "pandas" and kind.__name__ in ("DataFrame", "Series", "Index"):
-            self._strip(value, kind)
-            columns = (
-                [value] if kind.__name__ != "DataFrame" else [value.iloc[:, n] for n in range(value.shape[1])]
-            )
-            for column in columns:
-                if column.dtype == object and len(column) <= MAX_SCANNED:
-                    self._scan(iter(column.array), depth)
-        return value
+    def _see_keys(self, value: Any, kind: type, depth: int) -> Any:
+        """What a dictionary shows of itself compares as a set of it."""
+        if len(value) > MAX_SCANNED:
+            return value
+        found = list(value)
+        seen = [self._see(one, type(one), depth + 1) for one in found]
+        if all(map(_is, seen, found)):
+            return value
+        return dict.fromkeys(seen).keys() if kind in _KEYS else dict(seen).items()
 
-    def _scan(self, items: Iterator[Any], depth: int) -> None:
-        for item in islice(items, MAX_SCANNED):
+    def _see_array(self, value: Any, kind: type, depth: int) -> Any:
+        """Look into arrays and tables of objects; one of a class of the learner's becomes one of the library's."""
+        librarys = self._kinds.librarys(kind)
+        if librarys is not kind:
+            if self._kinds.answers_itself(kind, librarys):
+                self._tell(name_of(kind))
+            value = _as_librarys(value, librarys)
+        self._strip(value, librarys)
+        for item in islice(items_of(value), MAX_SCANNED):
             if self._see(item, type(item), depth + 1) is not item:
                 raise TypeError("a value in a table or array compares itself in its own way")
+        return value
 
     def _strip(self, value: Any, kind: type) -> None:
         """Remove methods that were put over a table's own."""
@@ -215,15 +229,92 @@ class Guard:
             self._on_forged(name)
 
     def _unmask(self, value: Any, kind: type, depth: int) -> Any:
-        self._tell(name_of(kind))
         for plain, read in _READERS:
             if issubclass(kind, plain):
+                self._tell(name_of(kind))
                 found = read(value)
                 return self._see(found, type(found), depth + 1)
         numpy = sys.modules.get("numpy")
         if numpy is not None and issubclass(kind, numpy.ndarray):
-            return numpy.ndarray.view(value, numpy.ndarray)
-        return View(value, self.see)
+            self._tell(name_of(kind))
+            return self._see_array(numpy.ndarray.view(value, numpy.ndarray), numpy.ndarray, depth)
+        return self._stand_in(value)
+
+    def _view(self, value: Any, forged: type) -> View:
+        """Return what stands for a value that is to be believed no more than its part of a forged class."""
+        self._tell(name_of(forged))
+        return self._stand_in(value, mixed=True)
+
+    def _stand_in(self, value: Any, *, mixed: bool = False) -> View:
+        ways = Ways(hidden(self.see), hidden(self._mix), hidden(self._tell_of))
+        return View(value, ways, mixed=mixed)
+
+    def _mix(self, value: Any) -> Any:
+        """Return what came of a learner's object and a value of the test's: nothing that it says counts."""
+        seen = self.see(value)
+        if type(seen) is View or self._kinds.strangers(type(seen)):
+            return self._stand_in(value_of(value) if type(value) is View else value, mixed=True)
+        return seen
+
+    def _tell_of(self, kind: type) -> None:
+        self._tell(name_of(kind))
+
+    # What else a test asks
+
+    def lend(self, value: Any) -> Any:
+        """Return what a library's function may take, or a comparison: it may look at what the value hands out."""
+        seen = self.see(value)
+        if seen is value and self._kinds.is_container(type(value)):
+            return self._stand_in(value)
+        return seen
+
+    def compared(self, value: Any) -> Any:
+        """Return what an assertion of a library's may take: one with masked elements would be equal to anything."""
+        seen = self.lend(value)
+        return self._view(seen, type(seen)) if is_masked(seen) else seen
+
+    def within(self, value: Any) -> Any:
+        """Return what a test may look for something in."""
+        seen = self.lend(value)
+        if seen is value and isinstance(value, Iterator) and not self._kinds.strangers(type(value)):
+            return map(self.see, value)
+        return seen
+
+    def receiver(self, value: Any) -> Any:
+        """Return what a test may ask by its methods: a plain value of the learner's own class as the plain value."""
+        kind = type(value)
+        if kind in _ATOMS or kind in _SEQUENCES or kind in _MAPPINGS or not self._kinds.strangers(kind):
+            return value
+        if issubclass(kind, (int, float, complex, str, bytes)):
+            return self.see(value)
+        if is_array(kind) and not self._kinds.is_exempt(kind):
+            return self.see(value)
+        return value
+
+    def ask(self, value: Any, name: str, /, *arguments: Any, **named: Any) -> Any:
+        """Call a method that only compares, such as ``count``; a learner's own one gets its arguments untouched."""
+        kind = type(value)
+        if kind in _SEQUENCES or kind in _MAPPINGS or kind in _FLAT:
+            if any(map(self._is_own, arguments)):
+                return getattr(value, name)(*arguments, **named)  # among the learner's own
+            return getattr(self.see(value), name)(*map(self.see, arguments), **named)
+        if self._kinds.strangers(kind) and not is_array(kind):
+            if any(is_array(type(one)) for one in arguments) and not self._kinds.is_exempt(kind):
+                self._tell(name_of(kind))  # it passes for a table
+                return False
+            return getattr(self.receiver(value), name)(*arguments, **named)
+        return getattr(self.see(value), name)(*map(self.see, arguments), **named)
+
+    def item(self, value: Any, key: Any) -> Any:
+        """Return what a container has under a key."""
+        kind = type(value)
+        plain = (kind in _SEQUENCES or kind in _MAPPINGS) and not self._is_own(key)
+        return value[self.see(key) if plain else key]
+
+    def _is_own(self, value: Any) -> bool:
+        """Whether a value is an object of a class of the learner's that is no plain value."""
+        kind = type(value)
+        return not issubclass(kind, (int, float, complex, str, bytes)) and bool(self._kinds.strangers(kind))
 
 
 _referents = gc.get_referents
@@ -241,6 +332,16 @@ _READERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (frozenset, lambda value: frozenset(frozenset.__iter__(value))),
 )
 """How to read a plain value out of a subclass without asking the subclass."""
+
+
+def _as_librarys(value: Any, librarys: type) -> Any:
+    """Return an array or table of a learner's class as one of the class that it comes from."""
+    numpy = sys.modules["numpy"]
+    if issubclass(librarys, numpy.ndarray):
+        return numpy.ndarray.view(value, librarys)
+    made: Any = object.__new__(librarys)
+    vars(made).update(object.__getattribute__(value, "__dict__"))
+    return made
 
 
 def _is(first: Any, second: Any) -> bool:

@@ -1,61 +1,197 @@
-"""What stands for an object of the learner's whose comparisons are not to be believed."""
+"""What stands for an object of the learner's whose comparisons are not to be believed.
+
+A test that compares such objects among themselves, or asks one for its own value, gets the learner's own answer: nobody
+has said yet what is expected. Only where a value of the test's comes in, the learner's class is not asked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
+import operator
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, NamedTuple
+
+_NUMPYS_OWN = "__array"
+"""How everything begins that numpy asks an object for before it looks at its elements."""
+
+
+Operation = Callable[[Any, Any], Any]
+
+# Taken now: student code can patch the module's own.
+_equal, _unequal = operator.eq, operator.ne
+_less, _less_equal, _greater, _greater_equal = operator.lt, operator.le, operator.gt, operator.ge
+
+
+class Ways(NamedTuple):
+    """How a view asks the guard: to see a value, to see what came of one of the test's, and to tell of a class."""
+
+    see: Callable[[Any], Any]
+    mix: Callable[[Any], Any]
+    tell: Callable[[Any], Any]
+
+
+def hidden(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function that does the same and leads nowhere: what it calls is a local name of a generator.
+
+    A learner's function may be handed a view, for instance as the key of a sort, and take it apart. The audit hook
+    refuses the frame of a generator of ours.
+    """
+
+    def answering() -> Generator[Any, Any, None]:
+        value = None
+        while True:
+            value = function((yield value))
+
+    answers = answering()
+    next(answers)
+    return answers.send
 
 
 class View:
-    """Stands for a learner's object whose comparisons are not to be believed: equal only to itself."""
+    """Stands for a learner's object whose comparisons are not to be believed: equal only to what is of its own class.
 
-    __slots__ = ("_see", "_value")
-    __hash__ = object.__hash__
+    A ``mixed`` one is what came of it and a value of the test's.
+    """
 
-    def __init__(self, value: Any, see: Callable[[Any], Any]) -> None:
+    __slots__ = ("_mixed", "_value", "_ways")
+
+    def __init__(self, value: Any, ways: Ways, *, mixed: bool = False) -> None:
         object.__setattr__(self, "_value", value)
-        object.__setattr__(self, "_see", see)
+        object.__setattr__(self, "_ways", ways)
+        object.__setattr__(self, "_mixed", mixed)
 
     def __getattribute__(self, name: str) -> Any:
         if name == "__class__":  # isinstance must see the real class
-            return type(object.__getattribute__(self, "_value"))
-        if name in ("_value", "_see"):
+            return type(value_of(self))
+        if name in ("_value", "_ways", "_mixed") or name.startswith(_NUMPYS_OWN):
             raise AttributeError(name)
-        return getattr(object.__getattribute__(self, "_value"), name)
+        return _ways_of(self).see(getattr(value_of(self), name))
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(value_of(self), name, value)
+
+    def __delattr__(self, name: str) -> None:
+        delattr(value_of(self), name)
 
     def __eq__(self, other: object) -> bool:
-        mine = object.__getattribute__(self, "_value")
-        if type(other) is View:
-            theirs = object.__getattribute__(other, "_value")
-            # Two objects of the learner's own class: no expected value is involved that could be forged.
-            return mine is theirs or (type(mine) is type(theirs) and bool(mine == theirs))
-        return False
+        return bool(View._decide(self, other, _equal, unknown=False))
 
     def __ne__(self, other: object) -> bool:
-        return not View.__eq__(self, other)
+        return bool(View._decide(self, other, _unequal, unknown=True))
+
+    def __lt__(self, other: object) -> Any:
+        return View._decide(self, other, _less, unknown=NotImplemented)
+
+    def __le__(self, other: object) -> Any:
+        return View._decide(self, other, _less_equal, unknown=NotImplemented)
+
+    def __gt__(self, other: object) -> Any:
+        return View._decide(self, other, _greater, unknown=NotImplemented)
+
+    def __ge__(self, other: object) -> Any:
+        return View._decide(self, other, _greater_equal, unknown=NotImplemented)
+
+    def _decide(self, other: object, operation: Operation, *, unknown: Any) -> Any:
+        """Let the learner's class compare two of its own objects; ``unknown`` is said of any other comparison."""
+        mine, theirs = value_of(self), value_of(other) if type(other) is View else other
+        if mine is theirs and operation in (_equal, _unequal):
+            return operation is _equal
+        mixed = _is_mixed(self) or (type(other) is View and _is_mixed(other))
+        if type(theirs) is type(mine) and not mixed:
+            return operation(mine, theirs)
+        _ways_of(self).tell(type(mine))
+        return unknown
+
+    def __hash__(self) -> int:
+        return hash(value_of(self))
 
     def __bool__(self) -> bool:
         return True
 
     def __len__(self) -> int:
-        return len(object.__getattribute__(self, "_value"))
+        return len(value_of(self))
 
     def __iter__(self) -> Iterator[Any]:
-        see = object.__getattribute__(self, "_see")
-        return (see(item) for item in object.__getattribute__(self, "_value"))
+        see = _ways_of(self).see
+        return (see(item) for item in value_of(self))
+
+    def __next__(self) -> Any:
+        return _ways_of(self).see(next(value_of(self)))
 
     def __contains__(self, item: object) -> bool:
         return any(item is one or item == one for one in View.__iter__(self))
 
     def __getitem__(self, key: Any) -> Any:
-        see = object.__getattribute__(self, "_see")
-        return see(object.__getattribute__(self, "_value")[key])
+        return _ways_of(self).see(value_of(self)[key])
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:  # noqa: D102 - stands for the learner's own
-        return object.__getattribute__(self, "_value")(*arguments, **named)
+        return value_of(self)(*arguments, **named)
 
     def __str__(self) -> str:
-        return str(object.__getattribute__(self, "_value"))
+        return str(value_of(self))
 
     def __repr__(self) -> str:
-        return repr(object.__getattribute__(self, "_value"))
+        return repr(value_of(self))
+
+    def __format__(self, form: str) -> str:
+        return format(value_of(self), form)
+
+    def _came(self, result: Any, *, mixed: bool) -> Any:
+        """Return what came of an operation. A plain value that the learner's class made of the test's is refused."""
+        ways = _ways_of(self)
+        if not mixed:
+            return ways.see(result)
+        seen = ways.mix(result)
+        if type(seen) is View:
+            return seen
+        ways.tell(type(value_of(self)))
+        raise TypeError("a class of the learner's decides about a value of the test's")
+
+    def _combine(self, operation: Operation, first: Any, second: Any) -> Any:
+        """Do what an operator does, ``self`` being one of the two."""
+        both = type(first) is View and type(second) is View
+        mixed = not both or _is_mixed(first) or _is_mixed(second)
+        values = (value_of(one) if type(one) is View else one for one in (first, second))
+        return View._came(self, operation(*values), mixed=mixed)
+
+
+value_of: Callable[[Any], Any] = View.__dict__["_value"].__get__
+"""Returns what a view stands for."""
+
+_ways_of: Callable[[Any], Ways] = View.__dict__["_ways"].__get__
+_is_mixed: Callable[[Any], bool] = View.__dict__["_mixed"].__get__
+
+
+def _forward(operation: Operation) -> Any:
+    return lambda self, other: View._combine(self, operation, self, other)  # noqa: SLF001 - its own
+
+
+def _reflected(operation: Operation) -> Any:
+    return lambda self, other: View._combine(self, operation, other, self)  # noqa: SLF001 - its own
+
+
+def _alone(operation: Callable[..., Any]) -> Any:
+    return lambda self, *more: View._came(self, operation(value_of(self), *more), mixed=_is_mixed(self))  # noqa: SLF001 - its own
+
+
+_BETWEEN_TWO: dict[str, Operation] = {
+    **{name: getattr(operator, name) for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow")},
+    **{name: getattr(operator, name) for name in ("matmul", "lshift", "rshift", "xor")},
+    "and": operator.and_,
+    "or": operator.or_,
+    "divmod": divmod,
+}
+_OF_ONE: dict[str, Callable[..., Any]] = {
+    "neg": operator.neg,
+    "pos": operator.pos,
+    "invert": operator.invert,
+    "abs": abs,
+    "round": round,
+    "int": int,
+    "float": float,
+    "complex": complex,
+}
+for _name, _function in _BETWEEN_TWO.items():
+    setattr(View, f"__{_name}__", _forward(_function))
+    setattr(View, f"__r{_name}__", _reflected(_function))
+for _name, _function in _OF_ONE.items():
+    setattr(View, f"__{_name}__", _alone(_function))

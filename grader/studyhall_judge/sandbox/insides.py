@@ -1,0 +1,114 @@
+"""Looks for forged values inside of others: in objects that compare by what they hold, in arrays and in tables.
+
+A fraction compares its numerator, a namespace its names, a path its parts, a table its cells. Each of these answers
+honestly and asks what it holds: a part that says yes to everything makes the whole equal to anything.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from collections.abc import Callable, Iterator
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType, ModuleType
+from typing import Any
+
+MOST_PARTS = 200
+"""Objects that are looked at: some libraries' objects lead to a whole document."""
+
+_referents = gc.get_referents
+_NO_PARTS = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, CodeType, FrameType)
+
+
+def find_inside(
+    value: Any, is_forged: Callable[[type], bool], compares: Callable[[type], bool]
+) -> type | None:
+    """Return the class of a part of ``value`` that is forged, None where there is none.
+
+    Args:
+        value: an object of a library's class.
+        is_forged: says of a class whether its comparisons are not to be believed.
+        compares: says of a class whether its objects compare by what they hold.
+    """
+    known = {id(value)}
+    waiting = list(_referents(value))
+    for _ in range(MOST_PARTS):
+        if not waiting:
+            return None
+        part = waiting.pop()
+        kind = type(part)
+        if id(part) in known or issubclass(kind, _NO_PARTS):
+            continue
+        known.add(id(part))
+        if is_forged(kind):
+            return kind
+        if compares(kind):
+            waiting += _referents(part)
+    return None
+
+
+def is_array(kind: type) -> bool:
+    """Whether objects of a class are numpy's or pandas' arrays and tables."""
+    numpy, pandas = sys.modules.get("numpy"), sys.modules.get("pandas")
+    if numpy is not None and issubclass(kind, (numpy.ndarray, numpy.void)):
+        return True
+    tables = ("DataFrame", "Series", "Index")
+    return pandas is not None and any(issubclass(kind, getattr(pandas, name, ())) for name in tables)
+
+
+def is_masked(value: Any) -> bool:
+    """Whether an array hides elements, which numpy's assertions then take for equal to anything."""
+    numpy = sys.modules.get("numpy")
+    masked = numpy is not None and issubclass(type(value), numpy.ma.MaskedArray)
+    return masked and bool(numpy.ma.getmaskarray(value).any())  # type: ignore[union-attr]  # numpy is there
+
+
+def items_of(value: Any) -> Iterator[Any]:
+    """Yield what an array or table holds that compares itself: numbers do not, objects do."""
+    numpy = sys.modules["numpy"]
+    kind = type(value)
+    if issubclass(kind, numpy.ndarray):
+        if value.dtype.hasobject:
+            yield from _of_objects(numpy.ndarray.view(value, numpy.ndarray), numpy)
+    elif issubclass(kind, numpy.void):
+        yield from value.tolist() if value.dtype.names else ()
+    elif value.ndim > 1:
+        for number in range(value.shape[1]):
+            yield from _of_column(value.iloc[:, number].array)
+        for axis in value.axes:
+            yield from _of_index(axis)
+    elif hasattr(value, "index") and hasattr(value, "axes"):
+        yield from _of_column(value.array)
+        yield from _of_index(value.index)
+    else:
+        yield from _of_index(value)
+
+
+def _of_objects(array: Any, numpy: Any) -> Iterator[Any]:
+    for item in array.flat:
+        if type(item) is numpy.void:
+            yield from item.tolist()
+        else:
+            yield item
+
+
+def _of_index(index: Any) -> Iterator[Any]:
+    if getattr(index, "nlevels", 1) > 1:
+        for level in index.levels:
+            yield from _of_index(level)
+    elif type(index).__name__ != "RangeIndex":
+        yield from _of_column(index.array)
+
+
+def _of_column(array: Any) -> Iterator[Any]:
+    """Yield a column's objects; of an array that is no plain one itself, since it compares for all of them."""
+    name = type(array).__name__
+    if name == "Categorical":
+        yield from _of_index(array.categories)
+    elif name not in _NUMPYS:
+        yield array
+    elif (plain := array.to_numpy()).dtype.hasobject:
+        yield from plain
+
+
+_NUMPYS = frozenset({"NumpyExtensionArray", "PandasArray"})
+"""What pandas calls an array of numpy's, since version 2.2 and before."""
