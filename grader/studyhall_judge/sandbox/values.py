@@ -211,6 +211,7 @@ class Guard:
         self._strip(value, librarys)
         for item in islice(items_of(value), MAX_SCANNED):
             if self._see(item, type(item), depth + 1) is not item:
+                self._tell(name_of(type(item)))
                 raise TypeError("a value in a table or array compares itself in its own way")
         return value
 

@@ -20,6 +20,8 @@ Operation = Callable[[Any, Any], Any]
 _equal, _unequal = operator.eq, operator.ne
 _less, _less_equal, _greater, _greater_equal = operator.lt, operator.le, operator.gt, operator.ge
 
+_REFUSED = "a class of the learner's decides about a value of the test's"
+
 
 class Ways(NamedTuple):
     """How a view asks the guard: to see a value, to see what came of one of the test's, and to tell of a class."""
@@ -49,7 +51,7 @@ def hidden(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 class View:
     """Stands for a learner's object whose comparisons are not to be believed: equal only to what is of its own class.
 
-    A ``mixed`` one is what came of it and a value of the test's.
+    A ``mixed`` one is what came of it and a value of the test's: of that nothing is believed.
     """
 
     __slots__ = ("_mixed", "_value", "_ways")
@@ -64,7 +66,7 @@ class View:
             return type(value_of(self))
         if name in ("_value", "_ways", "_mixed") or name.startswith(_NUMPYS_OWN):
             raise AttributeError(name)
-        return _ways_of(self).see(getattr(value_of(self), name))
+        return _ways_of(self).see(getattr(View._own(self), name))
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(value_of(self), name, value)
@@ -101,39 +103,50 @@ class View:
         _ways_of(self).tell(type(mine))
         return unknown
 
+    def _own(self) -> Any:
+        """Return the learner's object, which is asked for what is its own.
+
+        Raises:
+            TypeError: a value of the test's has come in, and so anything that it says could be about that.
+        """
+        if _is_mixed(self):
+            _ways_of(self).tell(type(value_of(self)))
+            raise TypeError(_REFUSED)
+        return value_of(self)
+
     def __hash__(self) -> int:
-        return hash(value_of(self))
+        return hash(View._own(self))
 
     def __bool__(self) -> bool:
         return True
 
     def __len__(self) -> int:
-        return len(value_of(self))
+        return len(View._own(self))
 
     def __iter__(self) -> Iterator[Any]:
         see = _ways_of(self).see
-        return (see(item) for item in value_of(self))
+        return (see(item) for item in View._own(self))
 
     def __next__(self) -> Any:
-        return _ways_of(self).see(next(value_of(self)))
+        return _ways_of(self).see(next(View._own(self)))
 
     def __contains__(self, item: object) -> bool:
         return any(item is one or item == one for one in View.__iter__(self))
 
     def __getitem__(self, key: Any) -> Any:
-        return _ways_of(self).see(value_of(self)[key])
+        return _ways_of(self).see(View._own(self)[key])
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:  # noqa: D102 - stands for the learner's own
-        return value_of(self)(*arguments, **named)
+        return _ways_of(self).see(View._own(self)(*arguments, **named))
 
     def __str__(self) -> str:
-        return str(value_of(self))
+        return View.__repr__(self) if _is_mixed(self) else str(value_of(self))
 
     def __repr__(self) -> str:
-        return repr(value_of(self))
+        return "(what a class of the learner's made of it)" if _is_mixed(self) else repr(value_of(self))
 
     def __format__(self, form: str) -> str:
-        return format(value_of(self), form)
+        return format(View._own(self), form)
 
     def _came(self, result: Any, *, mixed: bool) -> Any:
         """Return what came of an operation. A plain value that the learner's class made of the test's is refused."""
@@ -144,7 +157,7 @@ class View:
         if type(seen) is View:
             return seen
         ways.tell(type(value_of(self)))
-        raise TypeError("a class of the learner's decides about a value of the test's")
+        raise TypeError(_REFUSED)
 
     def _combine(self, operation: Operation, first: Any, second: Any) -> Any:
         """Do what an operator does, ``self`` being one of the two."""
