@@ -8,39 +8,21 @@ import enum
 import fractions
 import json
 import sys
-import sysconfig
 import unittest.mock
 import weakref
 
 import numpy as np
 import pandas as pd
 import pytest
+from judge.guarding import Yes, guard, lesson, run_test, told
 from studyhall_judge.compiling import TestCompiler
-from studyhall_judge.sandbox.compiler import Lesson, compile_test
+from studyhall_judge.sandbox.compiler import compile_test
 from studyhall_judge.sandbox.describing import describe_error
-from studyhall_judge.sandbox.kinds import all_types
-from studyhall_judge.sandbox.testcell import describe_result, run
-from studyhall_judge.sandbox.values import Guard
+from studyhall_judge.sandbox.testcell import describe_result
 from studyhall_judge.sandbox.view import View
 from studyhall_judge.sandbox.watched import Record
 
-TRUSTED = all_types()
-"""Taken before the classes below exist, as in the fork server."""
-
-PREFIXES = (sysconfig.get_paths()["stdlib"], sysconfig.get_paths()["purelib"])
-NOTHING = Lesson(frozenset(), frozenset(), frozenset(), frozenset())
-
-
-def lesson(**names):
-    kinds = {"functions": (), "classes": (), "imports": (), "names": ()} | names
-    return Lesson(**{kind: frozenset(found) for kind, found in kinds.items()})
-
-
-class Yes:
-    def __eq__(self, other):
-        return True
-
-    __hash__ = None
+__all__ = ["guard", "told"]
 
 
 class YesNumber(int):
@@ -102,18 +84,6 @@ class Bag:
 
     def __iter__(self):
         return iter(self.items)
-
-
-@pytest.fixture
-def told():
-    return []
-
-
-@pytest.fixture
-def guard(told):
-    guard = Guard(TRUSTED, PREFIXES, told.append)
-    guard.start(frozenset())
-    return guard
 
 
 @pytest.mark.parametrize(
@@ -229,12 +199,6 @@ def test_a_long_list_is_scanned_once(guard):
 
 
 # Compiled tests
-
-
-def run_test(guard, source, namespace, about=NOTHING):
-    compiled = compile_test(source, about)
-    guard.start(compiled.exempt)
-    return run(compiled.code, namespace, guard)
 
 
 @pytest.mark.parametrize(
