@@ -185,7 +185,6 @@ class _Facts:
         self.bound: set[str] = set()
         self.imported: set[str] = set(lesson.imports)
         self._used: set[str] = set()
-        self._called: set[str] = set()
         self._patched: set[str] = set()
         self._attributes: set[str] = set()
         for node in ast.walk(tree):
@@ -199,8 +198,8 @@ class _Facts:
         self.patches = frozenset(self._patched)
         self.masks = any(name == "ma" or name.startswith("mask") for name in self._attributes | self._used)
         """Whether the test itself has to do with masked arrays."""
-        about = {name for name in self._called if name[:1].isupper() and name not in lesson.functions}
-        self.exempt = frozenset(lesson.classes | (about - _BUILTINS))
+        about = {name for name in self.free if name[:1].isupper() and name not in lesson.functions}
+        self.exempt = frozenset(lesson.classes | (about - _BUILTINS)) - self.imported
 
     def owning(self, helpers: frozenset[str]) -> Owning:
         """Return what has the test read its own names, imports and ``helpers`` from the guard."""
@@ -213,8 +212,6 @@ class _Facts:
                 self._used.add(name)
             case ast.Name(id=name) | ast.arg(arg=name) | ast.ExceptHandler(name=str(name)):
                 self.bound.add(name)
-            case ast.Call(func=ast.Name(id=name)):
-                self._called.add(name)
             case ast.Attribute(attr=name):
                 self._attributes.add(name)
 
@@ -279,6 +276,12 @@ class _Guarding(ast.NodeTransformer):
         self.generic_visit(node)
         plain = isinstance(node.slice, _WORTH_A_LOOK) and isinstance(node.ctx, ast.Load)
         return _ask_guard("item", node.value, node.slice, at=node) if plain else node
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        self.generic_visit(node)
+        defined = ast.Attribute(ast.Constant(GUARD), "defined", ast.Load())
+        node.decorator_list.insert(0, ast.copy_location(defined, node))
+        return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)

@@ -103,12 +103,22 @@ class Kinds:
         self._trusted = trusted
         self._prefixes = prefixes
         self._exempt: frozenset[str] = frozenset()
+        self._bound: Callable[[str], Any]
+        self._tests: set[type] = set()
+        """Classes that the running test has defined."""
         self._known: dict[type, bool] = {}
         self._comparing: dict[type, bool] = {}
 
-    def start(self, exempt: frozenset[str]) -> None:
-        """Begin a test. ``exempt`` are the names of the classes that it is about."""
+    def start(self, exempt: frozenset[str], bound: Callable[[str], Any]) -> None:
+        """Begin a test.
+
+        Args:
+            exempt: the names of the classes that it is about.
+            bound: returns what a name stands for at the moment.
+        """
         self._exempt = exempt
+        self._bound = bound
+        self._tests = set()
         self._known = {}
         self._comparing = {}
 
@@ -139,8 +149,19 @@ class Kinds:
         return hands_out and not self.is_exempt(kind)
 
     def is_exempt(self, kind: type) -> bool:
-        """Whether a class is one that the test is about."""
-        return any(name_of(one) in self._exempt for one in self.strangers(kind))
+        """Whether a class is one that the test is about, or defines itself: another one of that name is not."""
+        return any(one in self._tests or self._is_meant(one) for one in self.strangers(kind))
+
+    def _is_meant(self, kind: type) -> bool:
+        name = name_of(kind)
+        if name not in self._exempt:
+            return False
+        found = self._bound(name)
+        return found is kind or not issubclass(type(found), type)
+
+    def define(self, kind: type) -> None:
+        """Take a class as the running test's own."""
+        self._tests.add(kind)
 
     def librarys(self, kind: type) -> type:
         """Return the class itself or the first of its bases that is a library's."""

@@ -95,7 +95,7 @@ class Guard:
             namespace: where it runs.
             own: what names stand for that it reads from here, from the start.
         """
-        self._kinds.start(exempt)
+        self._kinds.start(exempt, self._bound)
         self._big = {}
         self._made = []
         self._namespace = namespace or {}
@@ -124,6 +124,16 @@ class Guard:
     def own(self, name: str) -> Any:
         """Return what the test has bound one of its own names to; the guard itself where it has not."""
         return vars(self).get(OWN + name, self)
+
+    def _bound(self, name: str) -> Any:
+        mine = self.own(name)
+        return self._namespace.get(name) if mine is self else mine
+
+    def defined(self, kind: Any) -> Any:
+        """Return a class that the test has just defined; how its objects compare is the test's own affair."""
+        if issubclass(type(kind), type):
+            self._kinds.define(kind)
+        return kind
 
     def made(self, value: Any) -> Any:
         """Return a value that the test itself has made to compare with; it is believed from now on."""

@@ -118,7 +118,7 @@ class View:
         return hash(View._own(self))
 
     def __bool__(self) -> bool:
-        return True
+        return bool(View._own(self))
 
     def __len__(self) -> int:
         return len(View._own(self))
@@ -126,6 +126,10 @@ class View:
     def __iter__(self) -> Iterator[Any]:
         see = _ways_of(self).see
         return (see(item) for item in View._own(self))
+
+    def __reversed__(self) -> Iterator[Any]:
+        see = _ways_of(self).see
+        return (see(item) for item in reversed(View._own(self)))
 
     def __next__(self) -> Any:
         return _ways_of(self).see(next(View._own(self)))
