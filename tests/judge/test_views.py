@@ -66,7 +66,7 @@ def test_a_table_of_a_learners_class_answers_as_the_librarys(guard, told):
         def equals(self, other):
             return True
 
-    seen = guard.receiver(Table({"a": [1, 2]}))
+    seen = guard.receiver(Table({"a": [1, 2]}), "equals")
     assert type(seen) is pd.DataFrame
     assert not seen.equals(pd.DataFrame({"a": [3]}))
     assert told == ["Table"]

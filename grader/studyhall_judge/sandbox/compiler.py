@@ -51,6 +51,9 @@ _INSPECTORS = frozenset(
 )
 """Functions that tests import to look at an object itself: these get it as it is, and decide nothing."""
 
+_IDENTITIES = frozenset({"assertIs", "assertIsNot"})
+_MEMBERSHIPS = frozenset({"assertIn", "assertNotIn"})
+
 _WORTH_A_LOOK = (
     ast.Name,
     ast.Call,
@@ -199,7 +202,7 @@ class _Facts:
         self.masks = any(name == "ma" or name.startswith("mask") for name in self._attributes | self._used)
         """Whether the test itself has to do with masked arrays."""
         about = {name for name in self.free if name[:1].isupper() and name not in lesson.functions}
-        self.exempt = frozenset(lesson.classes | (about - _BUILTINS)) - self.imported
+        self.exempt = frozenset(lesson.classes | (about - _BUILTINS))
 
     def owning(self, helpers: frozenset[str]) -> Owning:
         """Return what has the test read its own names, imports and ``helpers`` from the guard."""
@@ -269,7 +272,8 @@ class _Guarding(ast.NodeTransformer):
         learners = isinstance(node.ctx, ast.Load) and not self._is_imported(node.value)
         self.generic_visit(node)
         if learners and isinstance(node.value, _WORTH_A_LOOK):
-            node.value = _ask_guard("receiver", node.value)
+            name = ast.copy_location(ast.Constant(node.attr), node)
+            node.value = _ask_guard("receiver", node.value, name)
         return cast("ast.AST", believed)
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
@@ -339,9 +343,12 @@ class _Guarding(ast.NodeTransformer):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         imported = self._is_imported(node.func)
         question = "lend" if imported else "see"
-        if name.startswith("assert"):
+        if name in _MEMBERSHIPS:
+            question = "within"
+        elif name.startswith("assert"):
             question = "lend" if self._facts.masks else "compared"
-        if (name == "type" and len(node.args) == 1) or (imported and name in _INSPECTORS):
+        asks_type = name == "type" and len(node.args) == 1
+        if asks_type or name in _IDENTITIES or (imported and name in _INSPECTORS):
             judges = False
         believed: ast.AST = self._believe(node, name)
         self.generic_visit(node)
@@ -352,7 +359,7 @@ class _Guarding(ast.NodeTransformer):
         elif believed is node and name in _QUERIES and not imported and isinstance(node.func, ast.Attribute):
             asked = node.func.value
             if isinstance(asked, ast.Call) and _asks_guard("receiver", asked):
-                (asked,) = asked.args
+                asked = asked.args[0]
             node.args = [asked, ast.copy_location(ast.Constant(name), node), *node.args]
             node.func = ast.copy_location(ast.Attribute(ast.Constant(GUARD), "ask", ast.Load()), node)
         return believed

@@ -67,7 +67,20 @@ _VALUES: tuple[type, ...] = (int, float, complex, str, bytes)
 _HARMLESS = frozenset(
     f"__{name}__"
     for name in (
-        *("new", "init", "init_subclass", "repr", "str", "doc", "hash", "module", "dict", "weakref", "slots"),
+        *(
+            "new",
+            "init",
+            "init_subclass",
+            "repr",
+            "str",
+            "format",
+            "doc",
+            "hash",
+            "module",
+            "dict",
+            "weakref",
+            "slots",
+        ),
         *("setattr", "delattr", "dir", "sizeof", "reduce", "reduce_ex", "getnewargs", "class_getitem"),
     )
 )
@@ -166,6 +179,14 @@ class Kinds:
     def librarys(self, kind: type) -> type:
         """Return the class itself or the first of its bases that is a library's."""
         return next(one for one in _mro(kind) if self._is_trusted(one))
+
+    def compares_itself(self, kind: type) -> bool:
+        """Whether a class of the learner's says itself what its objects are equal to."""
+        return any("__eq__" in namespace_of(one) for one in self.strangers(kind))
+
+    def inherits(self, kind: type, base: type) -> bool:
+        """Whether a class has another one among its bases, whatever the other one says."""
+        return base in _mro(kind)
 
     def answers_itself(self, kind: type, librarys: type) -> bool:
         """Whether a class of the learner's has public methods or attributes in the place of its library's base."""

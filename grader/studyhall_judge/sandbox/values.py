@@ -13,7 +13,8 @@ import builtins
 import collections
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from itertools import islice
 from types import (
     BuiltinFunctionType,
@@ -249,6 +250,13 @@ class Guard:
         if numpy is not None and issubclass(kind, numpy.ndarray):
             self._tell(name_of(kind))
             return self._see_array(numpy.ndarray.view(value, numpy.ndarray), numpy.ndarray, depth)
+        return self._opened(value, kind)
+
+    def _opened(self, value: Any, kind: type) -> Any:
+        """Return what an object of the learner's holds where a library compares it by that, else what stands for it."""
+        for base, plain in ((Mapping, dict), (AbstractSet, set)):
+            if self._kinds.inherits(kind, base) and not self._kinds.compares_itself(kind):
+                return self.see(plain(value))
         return self._stand_in(value)
 
     def _view(self, value: Any, forged: type) -> View:
@@ -274,10 +282,10 @@ class Guard:
 
     def lend(self, value: Any) -> Any:
         """Return what a library's function may take, or a comparison: it may look at what the value hands out."""
-        seen = self.see(value)
-        if seen is value and self._kinds.is_container(type(value)):
-            return self._stand_in(value)
-        return seen
+        seen, kind = self.see(value), type(value)
+        if seen is not value or not self._kinds.is_container(kind):
+            return seen
+        return self._opened(value, kind)
 
     def compared(self, value: Any) -> Any:
         """Return what an assertion of a library's may take: one with masked elements would be equal to anything."""
@@ -291,20 +299,20 @@ class Guard:
             return map(self.see, value)
         return seen
 
-    def receiver(self, value: Any) -> Any:
-        """Return what a test may ask by its methods: a plain value of the learner's own class as the plain value."""
+    def receiver(self, value: Any, name: str) -> Any:
+        """Return what a test may ask for ``name``: no class of a learner's where a plain value or a library has it."""
         kind = type(value)
         if kind in _ATOMS or kind in _SEQUENCES or kind in _MAPPINGS or not self._kinds.strangers(kind):
             return value
-        if issubclass(kind, (int, float, complex, str, bytes)):
-            return self.see(value)
-        if is_array(kind) and not self._kinds.is_exempt(kind):
-            return self.see(value)
-        return value
+        is_value = issubclass(kind, (int, float, complex, str, bytes))
+        librarys = is_value or (is_array(kind) and not self._kinds.is_exempt(kind))
+        return self.see(value) if librarys and hasattr(self._kinds.librarys(kind), name) else value
 
     def ask(self, value: Any, name: str, /, *arguments: Any, **named: Any) -> Any:
         """Call a method that only compares, such as ``count``; a learner's own one gets its arguments untouched."""
         kind = type(value)
+        if issubclass(kind, (type, ModuleType)):
+            return getattr(value, name)(*arguments, **named)
         if kind in _SEQUENCES or kind in _MAPPINGS or kind in _FLAT:
             if any(map(self._is_own, arguments)):
                 return getattr(value, name)(*arguments, **named)  # among the learner's own
@@ -313,7 +321,7 @@ class Guard:
             if any(is_array(type(one)) for one in arguments) and not self._kinds.is_exempt(kind):
                 self._tell(name_of(kind))  # it passes for a table
                 return False
-            return getattr(self.receiver(value), name)(*arguments, **named)
+            return getattr(self.receiver(value, name), name)(*arguments, **named)
         return getattr(self.see(value), name)(*map(self.see, arguments), **named)
 
     def item(self, value: Any, key: Any) -> Any:
