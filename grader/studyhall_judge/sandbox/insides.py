@@ -72,15 +72,21 @@ def items_of(value: Any) -> Iterator[Any]:
     elif issubclass(kind, numpy.void):
         yield from value.tolist() if value.dtype.names else ()
     elif value.ndim > 1:
-        for number in range(value.shape[1]):
-            yield from _of_column(value.iloc[:, number].array)
+        for number, kept in enumerate(value.dtypes):
+            if not _is_numbers(kept, numpy):
+                yield from _of_column(value.iloc[:, number].array)
         for axis in value.axes:
             yield from _of_index(axis)
     elif hasattr(value, "index") and hasattr(value, "axes"):
-        yield from _of_column(value.array)
+        if not _is_numbers(value.dtype, numpy):
+            yield from _of_column(value.array)
         yield from _of_index(value.index)
     else:
         yield from _of_index(value)
+
+
+def _is_numbers(kept: Any, numpy: Any) -> bool:
+    return isinstance(kept, numpy.dtype) and not kept.hasobject
 
 
 def _of_objects(array: Any, numpy: Any) -> Iterator[Any]:
@@ -95,7 +101,7 @@ def _of_index(index: Any) -> Iterator[Any]:
     if getattr(index, "nlevels", 1) > 1:
         for level in index.levels:
             yield from _of_index(level)
-    elif type(index).__name__ != "RangeIndex":
+    elif not _is_numbers(index.dtype, sys.modules["numpy"]):
         yield from _of_column(index.array)
 
 

@@ -157,6 +157,8 @@ class Kinds:
 
     def is_container(self, kind: type) -> bool:
         """Whether a class is the learner's own, not what the test is about, and hands out elements."""
+        if kind in self._trusted:
+            return False
         own = self.strangers(kind)
         hands_out = any({"__getitem__", "__iter__"} & set(namespace_of(one)) for one in own)
         return hands_out and not self.is_exempt(kind)

@@ -282,18 +282,25 @@ class Guard:
 
     def lend(self, value: Any) -> Any:
         """Return what a library's function may take, or a comparison: it may look at what the value hands out."""
-        seen, kind = self.see(value), type(value)
+        kind = type(value)
+        if kind in _ATOMS:
+            return value
+        seen = self.see(value)
         if seen is not value or not self._kinds.is_container(kind):
             return seen
         return self._opened(value, kind)
 
     def compared(self, value: Any) -> Any:
         """Return what an assertion of a library's may take: one with masked elements would be equal to anything."""
+        if type(value) in _ATOMS:
+            return value
         seen = self.lend(value)
         return self._view(seen, type(seen)) if is_masked(seen) else seen
 
     def within(self, value: Any) -> Any:
         """Return what a test may look for something in."""
+        if type(value) in _FLAT:
+            return value
         seen = self.lend(value)
         if seen is value and isinstance(value, Iterator) and not self._kinds.strangers(type(value)):
             return map(self.see, value)
@@ -311,9 +318,9 @@ class Guard:
     def ask(self, value: Any, name: str, /, *arguments: Any, **named: Any) -> Any:
         """Call a method that only compares, such as ``count``; a learner's own one gets its arguments untouched."""
         kind = type(value)
-        if issubclass(kind, (type, ModuleType)):
+        if kind in _FLAT or issubclass(kind, (type, ModuleType)):
             return getattr(value, name)(*arguments, **named)
-        if kind in _SEQUENCES or kind in _MAPPINGS or kind in _FLAT:
+        if kind in _SEQUENCES or kind in _MAPPINGS:
             if any(map(self._is_own, arguments)):
                 return getattr(value, name)(*arguments, **named)  # among the learner's own
             return getattr(self.see(value), name)(*map(self.see, arguments), **named)
@@ -327,8 +334,9 @@ class Guard:
     def item(self, value: Any, key: Any) -> Any:
         """Return what a container has under a key."""
         kind = type(value)
-        plain = (kind in _SEQUENCES or kind in _MAPPINGS) and not self._is_own(key)
-        return value[self.see(key) if plain else key]
+        if type(key) in _ATOMS or not (kind in _SEQUENCES or kind in _MAPPINGS) or self._is_own(key):
+            return value[key]
+        return value[self.see(key)]
 
     def _is_own(self, value: Any) -> bool:
         """Whether a value is an object of a class of the learner's that is no plain value."""
