@@ -72,6 +72,33 @@ def test_a_table_of_a_learners_class_answers_as_the_librarys(guard, told):
     assert told == ["Table"]
 
 
+def test_a_table_of_the_class_that_a_test_names_stays_what_it_is(guard, told):
+    class Table(pd.DataFrame):
+        def equals(self, other):
+            return True
+
+    run_test(
+        guard,
+        "t = f()\nassert isinstance(t, Table) and t.equals(3)",
+        {"f": lambda: Table([1]), "Table": Table},
+    )
+    assert told == []
+
+
+def test_an_array_of_a_class_by_a_librarys_name_is_seen_through(guard, told):
+    class NumpyExtensionArray(type(pd.array([1, 2]))):
+        def __eq__(self, other):
+            return np.array([True, True])
+
+        __hash__ = None
+
+    column = pd.Series(NumpyExtensionArray(np.array([1, 2]), np.array([False, False])))
+    assert type(column.array) is NumpyExtensionArray
+    with pytest.raises(TypeError):
+        guard.see(column)
+    assert told == ["NumpyExtensionArray"]
+
+
 def test_masked_elements_are_equal_to_nothing_in_an_assertion(guard):
     masked = np.ma.masked_all(3)
     with pytest.raises((AssertionError, TypeError)):

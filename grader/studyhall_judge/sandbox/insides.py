@@ -106,15 +106,9 @@ def _of_index(index: Any) -> Iterator[Any]:
 
 
 def _of_column(array: Any) -> Iterator[Any]:
-    """Yield a column's objects; of an array that is no plain one itself, since it compares for all of them."""
-    name = type(array).__name__
-    if name == "Categorical":
+    """Yield a column's array, which compares for all that it holds, and what of that compares itself."""
+    yield array
+    if hasattr(array, "categories"):
         yield from _of_index(array.categories)
-    elif name not in _NUMPYS:
-        yield array
-    elif (plain := array.to_numpy()).dtype.hasobject:
+    elif array.dtype.kind == "O" and (plain := array.to_numpy()).dtype.hasobject:
         yield from plain
-
-
-_NUMPYS = frozenset({"NumpyExtensionArray", "PandasArray"})
-"""What pandas calls an array of numpy's, since version 2.2 and before."""

@@ -215,7 +215,7 @@ class Guard:
     def _see_array(self, value: Any, kind: type, depth: int) -> Any:
         """Look into arrays and tables of objects; one of a class of the learner's becomes one of the library's."""
         librarys = self._kinds.librarys(kind)
-        if librarys is not kind:
+        if librarys is not kind and not self._kinds.is_exempt(kind):
             if self._kinds.answers_itself(kind, librarys):
                 self._tell(name_of(kind))
             value = _as_librarys(value, librarys)

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple
 _NUMPYS_OWN = "__array"
 """How everything begins that numpy asks an object for before it looks at its elements."""
 
-
 Operation = Callable[[Any, Any], Any]
 
 # Taken now: student code can patch the module's own.
 _equal, _unequal = operator.eq, operator.ne
 _less, _less_equal, _greater, _greater_equal = operator.lt, operator.le, operator.gt, operator.ge
 
-_REFUSED = "a class of the learner's decides about a value of the test's"
+_REFUSED = (
+    "an object of a class that the test does not name met a value of the test's; naming the class allows that"
+)
 
 
 class Ways(NamedTuple):
