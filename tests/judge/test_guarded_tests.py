@@ -373,3 +373,54 @@ def test_messages_of_plain_types_survive_the_wire():
 
     message = {"text": "é\u2028", "numbers": [1, 2.5, None, True]}
     assert json.loads(wire.encode_plain(message)) == message
+
+
+@pytest.fixture
+def tired(monkeypatch):
+    """Guards that have looked at so much already that they rely on what they have seen."""
+    monkeypatch.setattr("studyhall_judge.sandbox.values.FREE_LOOKS", 0)
+
+
+@pytest.mark.usefixtures("tired")
+@pytest.mark.parametrize(
+    "forged",
+    [
+        [Yes() for _ in range(100)],
+        [1, [Yes()], *range(98)],
+        {number: Yes() for number in range(100)},
+        {number: [Yes()] for number in range(100)},
+    ],
+    ids=["list", "nested", "dict", "dict of lists"],
+)
+def test_what_was_found_forged_stays_forged(guard, forged):
+    for _ in range(3):
+        assert guard.see(forged) != (dict.fromkeys(range(100), 1) if isinstance(forged, dict) else [1] * 100)
+
+
+@pytest.mark.usefixtures("tired")
+def test_a_container_that_has_changed_is_looked_at_anew(guard):
+    grown = list(range(100))
+    held = [[Yes()] for _ in range(100)]
+    assert guard.see(grown) == list(range(100))
+    assert guard.see(held) != [[1]] * 100
+    grown.append(Yes())
+    held[:] = [[1] for _ in range(100)]
+    assert guard.see(grown) != list(range(101))
+    assert guard.see(held) == [[1]] * 100
+
+
+@pytest.mark.usefixtures("tired")
+def test_another_container_at_the_same_place_in_memory_is_looked_at(guard):
+    for _ in range(20):
+        assert guard.see([1] * 100) == [1] * 100
+        assert guard.see([Yes() for _ in range(100)]) != [1] * 100
+
+
+def test_looking_up_in_something_big_does_not_look_at_all_of_it_for_ever(guard):
+    big = {f"w{number}": [number] for number in range(5000)}
+    source = "for word in big:\n    assert word in big and big.get(word) is not None and len(big) == 5000"
+    looked = []
+    see = guard._see
+    guard._see = lambda *asked: looked.append(1) or see(*asked)
+    run_test(guard, source, {"big": big})
+    assert len(looked) < 600_000, "each of 10,000 look-ups would look at 10,000 elements"

@@ -51,6 +51,9 @@ _INSPECTORS = frozenset(
 )
 """Functions that tests import to look at an object itself: these get it as it is, and decide nothing."""
 
+_HAND_OUT = frozenset({"len", "isinstance", "enumerate", "zip", "iter", "reversed", "list", "tuple"})
+"""Builtins that decide nothing by what a container holds."""
+
 _IDENTITIES = frozenset({"assertIs", "assertIsNot"})
 _MEMBERSHIPS = frozenset({"assertIn", "assertNotIn"})
 
@@ -343,7 +346,9 @@ class _Guarding(ast.NodeTransformer):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         imported = self._is_imported(node.func)
         question = "lend" if imported else "see"
-        if name in _MEMBERSHIPS:
+        if name in _HAND_OUT and not imported:
+            question = "outside"
+        elif name in _MEMBERSHIPS:
             question = "within"
         elif name.startswith("assert"):
             question = "lend" if self._facts.masks else "compared"

@@ -33,8 +33,9 @@ from studyhall_judge.sandbox.describing import is_plain
 from studyhall_judge.sandbox.examiner import REHEARSED, Examiner
 from studyhall_judge.sandbox.front import Front
 from studyhall_judge.sandbox.kinds import all_types
+from studyhall_judge.sandbox.pictures import draw_cheaply
 from studyhall_judge.sandbox.seal import seal
-from studyhall_judge.sandbox.shell import JudgeShell, Outputs, draw_nothing, make_shell, run_cell
+from studyhall_judge.sandbox.shell import JudgeShell, Outputs, make_shell, run_cell
 from studyhall_judge.sandbox.values import Guard
 
 if TYPE_CHECKING:
@@ -137,11 +138,7 @@ class Executor:
         for source in [*_WARM_CELLS, *_with_libraries(_WARM_WITH)]:
             self._outputs.start()
             run_cell(self._shell, source, store=True)
-        pyplot: Any = sys.modules.get("matplotlib.pyplot")
-        if pyplot is not None:
-            # After each cell pyplot draws every open figure for windows that are not there; the inline backend then
-            # draws it again for the picture.
-            pyplot.draw_all = draw_nothing
+        draw_cheaply()
         sys.stdout, sys.stderr = real
         shell: Any = self._shell  # IPython's methods are not annotated
         shell.reset(new_session=False)

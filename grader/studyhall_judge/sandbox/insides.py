@@ -62,15 +62,15 @@ def is_masked(value: Any) -> bool:
     return masked and bool(numpy.ma.getmaskarray(value).any())  # type: ignore[union-attr]  # numpy is there
 
 
-def items_of(value: Any) -> Iterator[Any]:
-    """Yield what an array or table holds that compares itself: numbers do not, objects do."""
+def batches_of(value: Any) -> Iterator[list[Any]]:
+    """Yield what an array or table holds that compares itself, in lists: numbers do not, objects do."""
     numpy = sys.modules["numpy"]
     kind = type(value)
     if issubclass(kind, numpy.ndarray):
         if value.dtype.hasobject:
-            yield from _of_objects(numpy.ndarray.view(value, numpy.ndarray), numpy)
+            yield _of_objects(numpy.ndarray.view(value, numpy.ndarray), numpy)
     elif issubclass(kind, numpy.void):
-        yield from value.tolist() if value.dtype.names else ()
+        yield list(value.tolist()) if value.dtype.names else []
     elif value.ndim > 1:
         for number, kept in enumerate(value.dtypes):
             if not _is_numbers(kept, numpy):
@@ -89,15 +89,14 @@ def _is_numbers(kept: Any, numpy: Any) -> bool:
     return isinstance(kept, numpy.dtype) and not kept.hasobject
 
 
-def _of_objects(array: Any, numpy: Any) -> Iterator[Any]:
-    for item in array.flat:
-        if type(item) is numpy.void:
-            yield from item.tolist()
-        else:
-            yield item
+def _of_objects(array: Any, numpy: Any) -> list[Any]:
+    items: list[Any] = array.ravel().tolist()
+    if array.dtype.names:
+        return [part for item in items for part in item]
+    return [part for item in items for part in (item.tolist() if type(item) is numpy.void else (item,))]
 
 
-def _of_index(index: Any) -> Iterator[Any]:
+def _of_index(index: Any) -> Iterator[list[Any]]:
     if getattr(index, "nlevels", 1) > 1:
         for level in index.levels:
             yield from _of_index(level)
@@ -105,10 +104,10 @@ def _of_index(index: Any) -> Iterator[Any]:
         yield from _of_column(index.array)
 
 
-def _of_column(array: Any) -> Iterator[Any]:
+def _of_column(array: Any) -> Iterator[list[Any]]:
     """Yield a column's array, which compares for all that it holds, and what of that compares itself."""
-    yield array
+    yield [array]
     if hasattr(array, "categories"):
         yield from _of_index(array.categories)
     elif array.dtype.kind == "O" and (plain := array.to_numpy()).dtype.hasobject:
-        yield from plain
+        yield plain.tolist()

@@ -167,10 +167,6 @@ class CapturingHook(DisplayHook):
         """Do nothing after a result."""
 
 
-def draw_nothing(force: bool = False) -> None:  # noqa: FBT001, FBT002 - pyplot's `draw_all`
-    """Do nothing, in a function that learners may take apart: it leads to this module and no further."""
-
-
 def no_input(*_: object, **__: object) -> str:
     """Refuse to wait for a person who is not there, as a notebook run without a front end does."""
     raise StdinNotImplementedError("raw_input was called, but this frontend does not support input requests.")

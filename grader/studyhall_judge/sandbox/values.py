@@ -13,9 +13,9 @@ import builtins
 import collections
 import gc
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from itertools import islice
+from itertools import chain
 from types import (
     BuiltinFunctionType,
     FunctionType,
@@ -28,15 +28,29 @@ from types import (
 )
 from typing import Any
 
-from studyhall_judge.sandbox.insides import find_inside, is_array, is_masked, items_of
+from studyhall_judge.sandbox.insides import batches_of, find_inside, is_array, is_masked
 from studyhall_judge.sandbox.kinds import Kinds, name_of
 from studyhall_judge.sandbox.placeholders import BUILTIN, OWN
 from studyhall_judge.sandbox.view import View, Ways, hidden, value_of
 
-MAX_SCANNED = 200_000
-"""Elements of a container that are looked at; a comparison of more is left as it is."""
+MAX_SCANNED = 1_000_000
+"""Elements of a container that are looked at one by one; a comparison of more is left as it is. No number of plain
+values is too big."""
 
 MAX_DEPTH = 50
+
+FREE_LOOKS = 20_000_000
+"""Elements that one test has looked at afresh, whatever it has seen before: a third of a second. After that containers
+are taken for what they were found to be, or a test that looks up thousands of words among thousands would not end."""
+
+_DEAR = 40
+"""How many elements of which only the class is looked at take the time of one that is looked into."""
+
+_SMALL = 64
+"""Elements of a container that is always looked at afresh."""
+
+_MOST_REMEMBERED = 8
+_NOTHING_KNOWN: tuple[Any, int, list[Any], Any] = (None, 0, [], None)
 
 _ATOMS: frozenset[type] = frozenset(
     {
@@ -77,7 +91,9 @@ class Guard:
         self._kinds = Kinds(trusted | {View}, prefixes)
         self._on_forged = on_forged
         self._told: set[str] = set()
-        self._big: dict[int, int] = {}
+        self._looks_left = FREE_LOOKS
+        self._remembered: dict[int, tuple[Any, int, list[Any], Any]] = {}
+        """Big containers by identity, the last ones: each with its size, what it held, and what it was found to be."""
         self._made: list[Any] = []
         self._namespace: dict[str, Any] = {}
         for name, value in vars(builtins).items():
@@ -97,7 +113,8 @@ class Guard:
             own: what names stand for that it reads from here, from the start.
         """
         self._kinds.start(exempt, self._bound)
-        self._big = {}
+        self._looks_left = FREE_LOOKS
+        self._remembered = {}
         self._made = []
         self._namespace = namespace or {}
         attributes = vars(self)
@@ -174,27 +191,53 @@ class Guard:
 
     def _see_sequence(self, value: Any, kind: type, depth: int) -> Any:
         size = len(value)
-        if size > MAX_SCANNED or (size > 1000 and self._big.get(id(value)) == size):
+        if (known := self._recall(value, size, value)) is not None:
+            return known
+        self._looks_left -= size
+        if set(map(type, value)) <= _ATOMS:
+            return self._remember(value, size, value)
+        if size > MAX_SCANNED:
             return value
-        if size > 1000:
-            self._big[id(value)] = size
-        kinds = set(map(type, value))
-        if kinds <= _ATOMS:
-            return value
+        self._looks_left -= size * _DEAR
         seen = [self._see(item, type(item), depth + 1) for item in value]
         if all(map(_is, seen, value)):
-            return value
-        if kind is collections.deque:
-            return collections.deque(seen)
-        return kind(seen)
+            return self._remember(value, size, value)
+        return self._remember(value, size, kind(seen))
 
     def _see_mapping(self, value: Any, kind: type, depth: int) -> Any:
-        if len(value) > MAX_SCANNED or value is self._namespace:
+        if value is self._namespace:
             return value
-        items = list(dict.items(value))
+        size = len(value)
+        if (known := self._recall(value, size, chain(value, dict.values(value)))) is not None:
+            return known
+        self._looks_left -= 2 * size
+        if set(map(type, dict.keys(value))) | set(map(type, dict.values(value))) <= _ATOMS:
+            return self._remember(value, size, value)
+        if size > MAX_SCANNED:
+            return value
+        self._looks_left -= 2 * size * _DEAR
+        ordered = kind is collections.OrderedDict
+        items = list(collections.OrderedDict.items(value) if ordered else dict.items(value))
         seen = [(self._see(k, type(k), depth + 1), self._see(v, type(v), depth + 1)) for k, v in items]
-        same = all(a is c and b is d for (a, b), (c, d) in zip(items, seen, strict=True))
-        return value if same else (dict(seen) if kind is not collections.OrderedDict else kind(seen))
+        if all(a is c and b is d for (a, b), (c, d) in zip(items, seen, strict=True)):
+            return self._remember(value, size, value)
+        return self._remember(value, size, kind(seen) if ordered else dict(seen), dict.values(value))
+
+    def _recall(self, value: Any, size: int, held: Iterable[Any]) -> Any:
+        """Return what a big container was found to be, once a test has looked at very much; None if that is unknown."""
+        if self._looks_left > 0 or size <= _SMALL:
+            return None
+        of, before, contents, seen = self._remembered.get(id(value), _NOTHING_KNOWN)
+        return seen if of is value and before == size and all(map(_is, contents, held)) else None
+
+    def _remember(self, value: Any, size: int, seen: Any, values: Iterable[Any] = ()) -> Any:
+        if self._looks_left <= 0 and size > _SMALL:
+            while len(self._remembered) >= _MOST_REMEMBERED:
+                del self._remembered[next(iter(self._remembered))]
+            # What stands for it stands for what it holds now.
+            contents = [] if seen is value else [*value, *values]
+            self._remembered[id(value)] = value, size, contents, seen
+        return seen
 
     def _see_proxy(self, value: Any, depth: int) -> Any:
         """A proxy compares as what it stands for."""
@@ -204,9 +247,10 @@ class Guard:
 
     def _see_keys(self, value: Any, kind: type, depth: int) -> Any:
         """What a dictionary shows of itself compares as a set of it."""
-        if len(value) > MAX_SCANNED:
-            return value
         found = list(value)
+        parts = found if kind in _KEYS else [part for item in found for part in item]
+        if set(map(type, parts)) <= _ATOMS or len(found) > MAX_SCANNED:
+            return value
         seen = [self._see(one, type(one), depth + 1) for one in found]
         if all(map(_is, seen, found)):
             return value
@@ -220,11 +264,28 @@ class Guard:
                 self._tell(name_of(kind))
             value = _as_librarys(value, librarys)
         self._strip(value, librarys)
-        for item in islice(items_of(value), MAX_SCANNED):
+        size = value.size if hasattr(value, "size") else 0
+        if (known := self._recall(value, size, ())) is not None:
+            return known
+        left = MAX_SCANNED
+        for items in batches_of(value):
+            self._looks_left -= len(items)
+            if left > 0 and not set(map(type, items)) <= _ATOMS:
+                self._look_into(items[:left], depth)
+                left -= len(items)
+        return self._remember(value, size, value)
+
+    def _look_into(self, items: list[Any], depth: int) -> None:
+        """Look into what an array or table holds.
+
+        Raises:
+            TypeError: one of its values is forged.
+        """
+        self._looks_left -= len(items) * _DEAR
+        for item in items:
             if self._see(item, type(item), depth + 1) is not item:
                 self._tell(name_of(type(item)))
                 raise TypeError("a value in a table or array compares itself in its own way")
-        return value
 
     def _strip(self, value: Any, kind: type) -> None:
         """Remove methods that were put over a table's own."""
@@ -289,6 +350,11 @@ class Guard:
         if seen is not value or not self._kinds.is_container(kind):
             return seen
         return self._opened(value, kind)
+
+    def outside(self, value: Any) -> Any:
+        """Return what a test may ask how long it is, or for its elements: each is looked at when its turn comes."""
+        kind = type(value)
+        return value if kind in _SEQUENCES or kind in _MAPPINGS else self.see(value)
 
     def compared(self, value: Any) -> Any:
         """Return what an assertion of a library's may take: one with masked elements would be equal to anything."""
