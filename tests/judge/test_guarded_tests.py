@@ -424,3 +424,19 @@ def test_looking_up_in_something_big_does_not_look_at_all_of_it_for_ever(guard):
     guard._see = lambda *asked: looked.append(1) or see(*asked)
     run_test(guard, source, {"big": big})
     assert len(looked) < 600_000, "each of 10,000 look-ups would look at 10,000 elements"
+
+
+def nested(depth, last):
+    found = last
+    for number in range(depth):
+        found = (number, found)
+    return found
+
+
+def test_what_lies_deep_is_looked_at_too(guard, told):
+    assert guard.see(nested(200, None)) == nested(200, None)
+    assert guard.see(nested(200, {"last": Yes()})) != nested(200, {"last": 1})
+    assert told
+    round_and_round = []
+    round_and_round.append(round_and_round)
+    assert guard.see(round_and_round) is round_and_round

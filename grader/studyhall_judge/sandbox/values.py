@@ -38,6 +38,7 @@ MAX_SCANNED = 1_000_000
 values is too big."""
 
 MAX_DEPTH = 50
+"""How deep containers are rebuilt where one of their values is forged."""
 
 FREE_LOOKS = 20_000_000
 """Elements that one test has looked at afresh, whatever it has seen before: a third of a second. After that containers
@@ -168,8 +169,10 @@ class Guard:
         return self._see(value, kind, 0)
 
     def _see(self, value: Any, kind: type, depth: int) -> Any:  # noqa: PLR0911 - one for each sort of value
-        if kind in _ATOMS or kind is View or depth > MAX_DEPTH:
+        if kind in _ATOMS or kind is View:
             return value
+        if depth > MAX_DEPTH:
+            return self._see_deep(value)
         if kind in _SEQUENCES:
             return self._see_sequence(value, kind, depth)
         if kind in _MAPPINGS:
@@ -222,6 +225,24 @@ class Guard:
         if all(a is c and b is d for (a, b), (c, d) in zip(items, seen, strict=True)):
             return self._remember(value, size, value)
         return self._remember(value, size, kind(seen) if ordered else dict(seen), dict.values(value))
+
+    def _see_deep(self, value: Any) -> Any:
+        """See what lies too deep to be rebuilt: believed as it is, or not at all."""
+        known: set[int] = set()
+        waiting = [value]
+        while waiting:
+            part = waiting.pop()
+            kind = type(part)
+            if kind in _ATOMS or id(part) in known:
+                continue
+            known.add(id(part))
+            if kind in _SEQUENCES:
+                waiting += part
+            elif kind in _MAPPINGS:
+                waiting += (*dict.keys(part), *dict.values(part))
+            elif self._kinds.is_forged(kind):
+                return self._view(value, kind)
+        return value
 
     def _recall(self, value: Any, size: int, held: Iterable[Any]) -> Any:
         """Return what a big container was found to be, once a test has looked at very much; None if that is unknown."""
@@ -407,7 +428,9 @@ class Guard:
     def _is_own(self, value: Any) -> bool:
         """Whether a value is an object of a class of the learner's that is no plain value."""
         kind = type(value)
-        return not issubclass(kind, (int, float, complex, str, bytes)) and bool(self._kinds.strangers(kind))
+        if kind in _ATOMS or issubclass(kind, (int, float, complex, str, bytes)):
+            return False
+        return bool(self._kinds.strangers(kind))
 
 
 _referents = gc.get_referents
