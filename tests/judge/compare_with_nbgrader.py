@@ -1,13 +1,15 @@
 """Put the judge's cases through the real nbgrader and write what came of them into the documentation.
 
 ``python tests/judge/compare_with_nbgrader.py`` makes an environment with nbgrader, grades every case with nbgrader
-and with the judge, and writes ``docs/integrity-comparison.md``. ``--only PART`` prints the cases whose name holds PART.
+and with the judge, and writes ``docs/integrity-comparison.md``. ``--only PART`` prints the cases whose name holds PART,
+``--new`` puts those into the document that it lacks.
 Cases of class C (the machine and its neighbours) do not go through nbgrader: it would run them with the rights of
 whoever calls it. All others go through it behind a wall, one after the other, in one process.
 """
 
 import argparse
 import json
+import re
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -148,12 +150,12 @@ def in_studyhall(judge, assignment, case, honest):
     return said + ("; **shows a hidden test**" if shown else ""), got == honest and not shown
 
 
-def compare(folder, only, environment):
-    """Yield a row for each case."""
+def compare(folder, is_chosen, environment):
+    """Yield a row for each case whose name is chosen."""
     course = folder / "course"
     course.mkdir()
     assignments = write_sources(course)
-    chosen = [one for one in cases() if only in f"{one[0]}/{one[1]}"]
+    chosen = [one for one in cases() if is_chosen(f"{one[0]}/{one[1]}")]
     packages = same_packages("numpy", "pandas", "matplotlib", "ipython", "ipykernel")
     python = make_environment(environment or folder / "environment", *packages)
     for assignment, name, case in chosen:
@@ -238,17 +240,41 @@ def document(rows):
     return "".join(parts)
 
 
+ROW = re.compile(r"\| ([A-E]) \| (.*) \(`([^`]+)`\) \| (.*) \| (.*) \| (.*) \|")
+WRONG = ("**", "left to a person", "; ")
+"""What stands in no cell of the table that has the honest verdict."""
+
+
+def rows_of(text):
+    """Return the rows of a document, by the case's name."""
+    rows = {}
+    for kind, about, name, honest, nbgrader, studyhall in map(tuple, ROW.findall(text)):
+        right = {
+            "nbgrader": not any(word in nbgrader for word in WRONG),
+            "studyhall": not any(word in studyhall for word in WRONG),
+        }
+        rows[name] = Row(kind, name, about, honest, nbgrader, studyhall, right)
+    return rows
+
+
 def main():
     parser = argparse.ArgumentParser(description="Compare the judge with nbgrader, case by case.")
     parser.add_argument("--only", default="", help="only cases whose name holds this; prints, writes nothing")
     parser.add_argument(
         "--environment", help="keep nbgrader's environment in this folder, or use the one there"
     )
+    parser.add_argument("--new", action="store_true", help="only cases that the document lacks")
     options = parser.parse_args()
     nice()
+    known = rows_of(TARGET.read_text(encoding="utf-8")) if options.new else {}
+
+    def is_chosen(name):
+        return options.only in name and name not in known
+
     with tempfile.TemporaryDirectory(prefix="compare-") as folder:
-        rows = list(compare(Path(folder), options.only, options.environment))
-    text = document(rows)
+        rows = known | {row.name: row for row in compare(Path(folder), is_chosen, options.environment)}
+    names = [f"{assignment}/{name}" for assignment, name, _ in cases()]
+    text = document([rows[name] for name in names if name in rows])
     if options.only:
         sys.stdout.write(text)
     else:
