@@ -43,5 +43,5 @@ def guard(told):
 
 def run_test(guard, source, namespace, about=NOTHING):
     compiled = compile_test(source, about)
-    guard.start(compiled.exempt)
+    guard.start(compiled.exempt, namespace)
     return run(compiled.code, namespace, guard)

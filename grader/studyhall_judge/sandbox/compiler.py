@@ -42,8 +42,11 @@ _MATCHERS = frozenset({"approx", "ANY", "Mock", "MagicMock", "AsyncMock"})
 
 _QUERIES = frozenset(
     {"count", "index", "get", "issubset", "issuperset", "isdisjoint", "equals", "isin", "all", "any"}
+    | {"remove", "discard", "difference", "intersection", "symmetric_difference", "difference_update"}
+    | {"intersection_update", "compare", "eq", "ne", "lt", "le", "gt", "ge"}
+    | {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__"}
 )
-"""Methods of plain containers, arrays and tables that compare what they hold and change nothing."""
+"""Methods of plain containers, arrays and tables that compare what they hold, and keep nothing that they are given."""
 
 _INSPECTORS = frozenset(
     {"copy", "deepcopy", "asdict", "astuple", "replace", "fields", "is_dataclass", "signature", "getsource"}
@@ -53,6 +56,9 @@ _INSPECTORS = frozenset(
 
 _HAND_OUT = frozenset({"len", "isinstance", "enumerate", "zip", "iter", "reversed", "list", "tuple"})
 """Builtins that decide nothing by what a container holds."""
+
+_LOOK_AT = frozenset({"id", "callable"})
+"""Builtins that say what something is."""
 
 _IDENTITIES = frozenset({"assertIs", "assertIsNot"})
 _MEMBERSHIPS = frozenset({"assertIn", "assertNotIn"})
@@ -66,6 +72,7 @@ _WORTH_A_LOOK = (
     ast.IfExp,
     ast.NamedExpr,
     ast.BoolOp,
+    ast.JoinedStr,
 )
 _DISPLAYS = (
     ast.List,
@@ -193,6 +200,8 @@ class _Facts:
         self._used: set[str] = set()
         self._patched: set[str] = set()
         self._attributes: set[str] = set()
+        self.matchers: set[str] = set(_MATCHERS)
+        """Names of what tests import to compare with, their own names for it among them."""
         for node in ast.walk(tree):
             self._note_name(node)
             self._note_definition(node)
@@ -225,7 +234,11 @@ class _Facts:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 self.bound.add(name)
+            case ast.Assign(targets=[ast.Name(id=mine)], value=ast.Attribute(attr=name)) if name in _MATCHERS:
+                self.matchers.add(mine)
+                self.imported.add(mine)
             case ast.Import(names=names) | ast.ImportFrom(names=names):
+                self.matchers |= {alias.asname for alias in names if alias.name in _MATCHERS and alias.asname}
                 new = {(alias.asname or alias.name).split(".")[0] for alias in names}
                 self.imported |= new
                 self.bound |= new
@@ -259,7 +272,7 @@ class _Guarding(ast.NodeTransformer):
         root = node.func if isinstance(node, ast.Call) else node
         while isinstance(root, ast.Attribute):
             root = root.value
-        mine = name in _MATCHERS and isinstance(root, ast.Name) and root.id in self._facts.imported
+        mine = name in self._facts.matchers and isinstance(root, ast.Name) and root.id in self._facts.imported
         return _ask_guard("made", node) if mine else node
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
@@ -296,7 +309,8 @@ class _Guarding(ast.NodeTransformer):
         for place, one in enumerate(compared):
             beside = [*node.ops[max(0, place - 1) : place], *node.ops[place : place + 1]]
             if all(isinstance(operator, ast.Is | ast.IsNot) for operator in beside):
-                continue  # nobody can forge who they are
+                compared[place] = self._see(one, "itself")  # nobody can forge who they are
+                continue
             looked_into = place > 0 and isinstance(node.ops[place - 1], ast.In | ast.NotIn)
             orders = not any(isinstance(operator, ast.In | ast.NotIn) for operator in beside)
             compared[place] = self._see(one, "within" if looked_into else "lend" if orders else "see")
@@ -325,8 +339,21 @@ class _Guarding(ast.NodeTransformer):
 
     def visit_Match(self, node: ast.Match) -> ast.AST:
         self.generic_visit(node)
-        node.subject = self._see(node.subject)
+        node.subject = self._see(node.subject, "lend")
         return node
+
+    def visit_MatchClass(self, node: ast.MatchClass) -> ast.AST:
+        # Python wants a name there, and asks for the class itself.
+        node.patterns = [self.visit(one) for one in node.patterns]
+        node.kwd_patterns = [self.visit(one) for one in node.kwd_patterns]
+        return node
+
+    def visit_For(self, node: Any) -> ast.AST:
+        self.generic_visit(node)
+        node.iter = self._see(node.iter, "iterated")
+        return cast("ast.AST", node)
+
+    visit_AsyncFor = visit_For  # noqa: N815 - named by the base class
 
     def _visit_condition(self, node: Any) -> ast.AST:
         self.generic_visit(node)
@@ -339,6 +366,7 @@ class _Guarding(ast.NodeTransformer):
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         self.generic_visit(node)
         node.ifs = [self._see(one) for one in node.ifs]
+        node.iter = self._see(node.iter, "iterated")
         return node
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
@@ -353,7 +381,10 @@ class _Guarding(ast.NodeTransformer):
         elif name.startswith("assert"):
             question = "lend" if self._facts.masks else "compared"
         asks_type = name == "type" and len(node.args) == 1
-        if asks_type or name in _IDENTITIES or (imported and name in _INSPECTORS):
+        looks_at_it = asks_type or name in _IDENTITIES or (name in _LOOK_AT and not imported)
+        if looks_at_it:
+            question = "itself"
+        elif imported and name in _INSPECTORS:
             judges = False
         believed: ast.AST = self._believe(node, name)
         self.generic_visit(node)

@@ -16,6 +16,7 @@ MOST_PARTS = 200
 """Objects that are looked at: some libraries' objects lead to a whole document."""
 
 _referents = gc.get_referents
+_PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None)})
 _NO_PARTS = (type, ModuleType, FunctionType, BuiltinFunctionType, MethodType, CodeType, FrameType)
 
 
@@ -30,20 +31,28 @@ def find_inside(
         compares: says of a class whether its objects compare by what they hold.
     """
     known = {id(value)}
-    waiting = list(_referents(value))
-    for _ in range(MOST_PARTS):
-        if not waiting:
-            return None
+    waiting = _parts(value)
+    while waiting and len(known) < MOST_PARTS:
         part = waiting.pop()
         kind = type(part)
-        if id(part) in known or issubclass(kind, _NO_PARTS):
+        if id(part) in known:
             continue
         known.add(id(part))
         if is_forged(kind):
             return kind
-        if compares(kind):
-            waiting += _referents(part)
+        if is_array(kind):
+            waiting += [
+                one for batch in batches_of(part) for one in batch if not issubclass(type(one), _NO_PARTS)
+            ]
+        elif compares(kind):
+            waiting += _parts(part)
     return None
+
+
+def _parts(value: Any) -> list[Any]:
+    """Return what an object refers to and could compare by, but plain values."""
+    found = [part for part in _referents(value) if type(part) not in _PLAIN]
+    return [part for part in found if not issubclass(type(part), _NO_PARTS)]
 
 
 def is_array(kind: type) -> bool:
@@ -80,6 +89,7 @@ def batches_of(value: Any) -> Iterator[list[Any]]:
     elif hasattr(value, "index") and hasattr(value, "axes"):
         if not _is_numbers(value.dtype, numpy):
             yield from _of_column(value.array)
+        yield [value.name]
         yield from _of_index(value.index)
     else:
         yield from _of_index(value)
@@ -97,6 +107,7 @@ def _of_objects(array: Any, numpy: Any) -> list[Any]:
 
 
 def _of_index(index: Any) -> Iterator[list[Any]]:
+    yield list(index.names)
     if getattr(index, "nlevels", 1) > 1:
         for level in index.levels:
             yield from _of_index(level)

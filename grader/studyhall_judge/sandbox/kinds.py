@@ -10,7 +10,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from numbers import Number
-from types import MappingProxyType
+from types import (
+    BuiltinMethodType,
+    ClassMethodDescriptorType,
+    FunctionType,
+    GetSetDescriptorType,
+    MappingProxyType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    WrapperDescriptorType,
+)
 from typing import Any
 
 _PLAIN: tuple[type, ...] = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
@@ -58,6 +67,9 @@ _FORGEABLE = frozenset(
 _FORGEABLE_BY_OBJECTS = _FORGEABLE - {"__len__", "__iter__", "__next__", "__getitem__"}
 """The same for objects that are no subclass of a plain type: being a container decides nothing by itself."""
 
+_DECIDING = frozenset({"__eq__", "__ne__", "__getattribute__", "__class__"})
+"""What decides whether an object of a class below the one that a test is about is equal to something."""
+
 _COMPARING = frozenset({"__eq__", "__lt__", "__add__", "__sub__", "__float__"})
 """One of these has a class whose objects compare, or count, by what they hold."""
 
@@ -86,11 +98,17 @@ _HARMLESS = frozenset(
 )
 """What a subclass of these may define without being asked about the value."""
 
-_ALWAYS_FORGED = ("unittest.mock", "_weakref", "weakref", "_pytest", "dirty_equals", "hamcrest")
+_ALWAYS_FORGED = ("unittest.mock", "_weakref", "weakref", "_pytest", "dirty_equals", "hamcrest", "test")
 """Modules and packages whose trusted types answer comparisons in another object's name, or equal many values."""
 
-_COMPARE_PLAINLY = frozenset({"_Call", "_CallList"})
-"""Types of these that compare as the tuples and lists that they are: what a mock was called with."""
+_COMPARE_PLAINLY = frozenset({"_Call", "_CallList", "_SentinelObject"})
+"""Types of these that compare as the tuples and lists that they are, or by who they are."""
+
+_OF_CLASSES = frozenset(
+    {WrapperDescriptorType, MethodDescriptorType, ClassMethodDescriptorType, GetSetDescriptorType}
+    | {MemberDescriptorType, BuiltinMethodType, property}
+)
+"""What stands in the namespaces of classes that are written in C."""
 
 _DELEGATES = frozenset({"UserDict", "UserList", "UserString", "weakproxy", "weakcallableproxy", "ProxyType"})
 
@@ -118,7 +136,7 @@ class Kinds:
         self._exempt: frozenset[str] = frozenset()
         self._bound: Callable[[str], Any]
         self._tests: set[type] = set()
-        """Classes that the running test has defined."""
+        """Classes that tests of the notebook have defined."""
         self._known: dict[type, bool] = {}
         self._comparing: dict[type, bool] = {}
 
@@ -131,7 +149,6 @@ class Kinds:
         """
         self._exempt = exempt
         self._bound = bound
-        self._tests = set()
         self._known = {}
         self._comparing = {}
 
@@ -165,14 +182,17 @@ class Kinds:
 
     def is_exempt(self, kind: type) -> bool:
         """Whether a class is one that the test is about, or defines itself: another one of that name is not."""
-        return any(one in self._tests or self._is_meant(one) for one in self.strangers(kind))
+        return any(one in self._tests or self.is_meant(one) for one in self.strangers(kind))
 
-    def _is_meant(self, kind: type) -> bool:
+    def is_meant(self, kind: type) -> bool:
+        """Whether the test means this very class: by its name, or what stands for it there makes objects of it."""
         name = name_of(kind)
         if name not in self._exempt:
             return False
         found = self._bound(name)
-        return found is kind or not issubclass(type(found), type)
+        if found is kind or found is None:
+            return True
+        return callable(found) and not issubclass(type(found), type)
 
     def define(self, kind: type) -> None:
         """Take a class as the running test's own."""
@@ -204,8 +224,12 @@ class Kinds:
         strangers = self.strangers(kind)
         if not strangers:
             return _answers_for_others(kind)
-        if self.is_exempt(kind):
+        strangers = [one for one in strangers if one not in self._tests and not self.is_meant(one)]
+        if not strangers:
             return False
+        if self.is_exempt(kind) and not issubclass(kind, Number):
+            # A class of the learner's below one that the test is about: what it says of comparisons itself is its own.
+            return any(_DECIDING & set(namespace_of(one)) for one in strangers)
         if issubclass(kind, Number) and Number not in _mro(kind) and not issubclass(kind, _VALUES):
             return True  # a number by its own word only: a library's numbers would ask it for its parts
         plain = issubclass(kind, _PLAIN)
@@ -220,14 +244,30 @@ class Kinds:
 
     def _is_librarys(self, kind: type) -> bool:
         """Whether a class that came later belongs to an installed library, under its own name."""
-        module = sys.modules.get(str(namespace_of(kind).get("__module__")))
+        name = str(namespace_of(kind).get("__module__"))
+        module = sys.modules.get(name)
         path = getattr(getattr(module, "__spec__", None), "origin", None)
         if type(path) is not str or not path.startswith(self._prefixes):
             return False
+        if not all(_is_written_in(path, value) for value in _deciding(kind)):
+            return False  # put there by somebody else
         found: Any = module
         for part in _qualified_name(kind).split("."):
             found = getattr(found, part, None)
         return found is kind
+
+
+def _deciding(kind: type) -> list[Any]:
+    """Return what a class itself says of comparisons."""
+    own = namespace_of(kind)
+    return [own[name] for name in _FORGEABLE_BY_OBJECTS & set(own)]
+
+
+def _is_written_in(path: str, value: Any) -> bool:
+    """Whether a method comes from a file, or from C as an interpreter makes it for a class."""
+    if type(value) is FunctionType:
+        return bool(_code_of(value).co_filename == path)
+    return type(value) in _OF_CLASSES or value is None
 
 
 def _answers_for_others(kind: type) -> bool:
@@ -238,6 +278,7 @@ def _answers_for_others(kind: type) -> bool:
 
 
 # A class of the learner's may have a metaclass that answers for it: these ask the interpreter's own record.
+_code_of: Callable[[Any], Any] = FunctionType.__dict__["__code__"].__get__
 name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
 _qualified_name: Callable[[type], str] = type.__dict__["__qualname__"].__get__
 _mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__

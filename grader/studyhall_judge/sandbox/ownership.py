@@ -24,8 +24,8 @@ from studyhall_judge.sandbox.placeholders import GUARD, OWN
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _QUOTED = re.compile(r"`+([^`]+)`+")
-_LOOKED_UP = frozenset({"eval", "exec", "globals", "locals", "vars", "get_ipython"})
-"""With these a test may look a name up where only a namespace has it."""
+_LOOKED_UP = frozenset({"eval", "exec", "globals", "locals", "vars", "get_ipython", "query"})
+"""With these a test may look a name up where only a namespace has it; tables look names up in what they are asked."""
 
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
@@ -121,6 +121,7 @@ class _Cell:
         self._assigned: set[str] = set()
         self._bound_otherwise: set[str] = set()
         read: set[str] = set()
+        asked: set[str] = set()
         try:
             tree = ast.parse(source)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -130,9 +131,11 @@ class _Cell:
         for node, function in _walk(tree):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 read.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                asked.add(node.attr)
             self._look(node, function=function)
         self.bound = self._assigned | self._bound_otherwise
-        if read & _LOOKED_UP:
+        if (read | asked) & _LOOKED_UP:
             self._bound_otherwise |= self._assigned
         self.wants = read - self.bound
         # A function of the test may be called by a later one.
@@ -144,6 +147,8 @@ class _Cell:
 
     def _look(self, node: ast.AST, *, function: bool) -> None:
         match node:
+            case ast.NamedExpr(target=ast.Name(id=name)) if function:
+                self.declared_global.add(name)  # out of a comprehension, where no statement could note it
             case ast.Global(names=names):
                 self.declared_global |= set(names)
             case ast.ExceptHandler(name=str(name)):
@@ -178,6 +183,10 @@ def _walk(tree: ast.AST, *, function: bool = False) -> Iterator[tuple[ast.AST, b
         yield from _walk(child, function=function or inner)
 
 
+class _ClassNames(set[str]):
+    """Names that the body of a class binds."""
+
+
 class Owning(ast.NodeTransformer):
     """Has a test read its own names from the guard, and note there what it binds them to.
 
@@ -201,6 +210,18 @@ class Owning(ast.NodeTransformer):
             return ast.copy_location(_own(node.id, node.ctx), node)
         return node
 
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST:
+        """An annotated name that is kept in the guard is an attribute there, which Python calls no simple target."""
+        self.generic_visit(node)
+        node.simple = int(isinstance(node.target, ast.Name) and node.simple)
+        return node
+
+    def visit_MatchClass(self, node: ast.MatchClass) -> ast.AST:
+        """A pattern's class has to be a name of its own."""
+        node.patterns = [self.visit(one) for one in node.patterns]
+        node.kwd_patterns = [self.visit(one) for one in node.kwd_patterns]
+        return node
+
     def visit_Module(self, node: ast.Module) -> ast.AST:
         """Treat the statements of the test."""
         node.body = self._block(node.body)
@@ -216,6 +237,8 @@ class Owning(ast.NodeTransformer):
             block.append(self.visit(statement))
             if isinstance(statement, (*_SIMPLE, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
                 block += [_note(statement, name) for name in sorted(bound)]
+            elif isinstance(statement, ast.Delete):
+                block += [_forget(statement, name) for name in sorted(bound)]
         return block
 
     def _bound_by(self, statement: ast.AST) -> set[str]:
@@ -265,10 +288,13 @@ class Owning(ast.NodeTransformer):
         if isinstance(arguments, ast.arguments):
             arguments.defaults = [self.visit(one) for one in arguments.defaults]
             arguments.kw_defaults = [one and self.visit(one) for one in arguments.kw_defaults]
-        self._scopes.append(_locals_of(node))
+        around = self._scopes
+        # What a class's body binds is not to be seen in its methods.
+        self._scopes = [one for one in around if not isinstance(one, _ClassNames)]
+        self._scopes.append((_ClassNames if isinstance(node, ast.ClassDef) else set)(_locals_of(node)))
         body = node.body
         node.body = [self.visit(one) for one in body] if isinstance(body, list) else self.visit(body)
-        self._scopes.pop()
+        self._scopes = around
         return _node(node)
 
     visit_FunctionDef = visit_AsyncFunctionDef = visit_Lambda = visit_ClassDef = _visit_function  # noqa: N815 - as above
@@ -335,6 +361,11 @@ def _note(place: ast.AST, name: str) -> ast.stmt:
     """Note in the guard what a name was just bound to."""
     assign = ast.Assign([_own(name, ast.Store())], ast.Name(name, ast.Load()))
     return ast.copy_location(assign, place)
+
+
+def _forget(place: ast.AST, name: str) -> ast.stmt:
+    """Have the guard forget a name that the test has deleted."""
+    return ast.copy_location(ast.Delete([_own(name, ast.Del())]), place)
 
 
 def helpers_of(source: str) -> dict[str, str]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import marshal
+import sys
 from types import CodeType
 from typing import Any
 
 from studyhall_judge.sandbox.placeholders import OWN, fill
 
 _CO_COROUTINE = 0x80
+_HEAP_TYPE = 1 << 9
 _real_eval = eval
 _loads = marshal.loads
 
@@ -35,9 +37,21 @@ def run(code: bytes, namespace: dict[str, Any], guard: Any) -> Any:
 
 def _finish(value: Any, code: CodeType) -> Any:
     """Await the value when the code held a top-level ``await``."""
-    if code.co_flags & _CO_COROUTINE:
-        return asyncio.run(value)
-    return value
+    if not code.co_flags & _CO_COROUTINE:
+        return value
+    ended: list[Any] = []
+    try:
+        asyncio.run(_to_its_end(value, ended))
+    finally:
+        value.close()
+    if not ended:
+        raise RuntimeError("The test did not run to its end.")
+    return ended[0]
+
+
+async def _to_its_end(value: Any, ended: list[Any]) -> None:
+    """Await a test; what ran it may be a learner's own, and is not to say that it is over."""
+    ended.append(await value)
 
 
 def describe_result(value: Any) -> dict[str, Any] | None:
@@ -56,12 +70,21 @@ def describe_result(value: Any) -> dict[str, Any] | None:
 def _number(value: Any, kind: type) -> float | None:
     if kind in (int, float):
         return _finite(value)
-    if kind.__module__ in ("numpy", "fractions", "decimal"):
+    if _is_number_of_a_library(kind):
         try:
             return _finite(float(value))
         except Exception:  # noqa: BLE001 - an array is no number, a signalling NaN raises
             return None
     return None
+
+
+def _is_number_of_a_library(kind: type) -> bool:
+    """Whether a class is a number's of the standard library or of numpy, and not just called so."""
+    for module, name in (("numpy", "generic"), ("fractions", "Fraction"), ("decimal", "Decimal")):
+        known = getattr(sys.modules.get(module), name, None)
+        if kind is known or (module == "numpy" and isinstance(known, type) and issubclass(kind, known)):
+            return not kind.__flags__ & _HEAP_TYPE or module != "numpy"
+    return False
 
 
 def _finite(value: float) -> float | None:

@@ -80,6 +80,9 @@ _MAPPINGS: frozenset[type] = frozenset(
 )
 _KEYS: frozenset[type] = frozenset({type({}.keys()), type(collections.OrderedDict().keys())})
 _ITEMS: frozenset[type] = frozenset({type({}.items()), type(collections.OrderedDict().items())})
+_CHANGES = frozenset({"remove", "discard", "difference_update", "intersection_update"})
+"""Methods that compare and change what they belong to, which so has to be that itself."""
+
 _FLAT: frozenset[type] = frozenset({str, bytes, bytearray, range})
 
 
@@ -181,7 +184,9 @@ class Guard:
             return self._see_proxy(value, depth)
         if kind in _KEYS or kind in _ITEMS:
             return self._see_keys(value, kind, depth)
-        if any(value is one for one in self._made):
+        if any(value is one for one in self._made) or (
+            issubclass(kind, type) and self._kinds.is_meant(value)
+        ):
             return value
         if self._kinds.is_forged(kind):
             return self._unmask(value, kind, depth)
@@ -377,6 +382,18 @@ class Guard:
         kind = type(value)
         return value if kind in _SEQUENCES or kind in _MAPPINGS else self.see(value)
 
+    def iterated(self, value: Any) -> Any:
+        """Return what a test goes through: a list, a text or a mapping of a learner's class hands out what it holds."""
+        kind = type(value)
+        if kind in _ATOMS or kind in _SEQUENCES or kind in _MAPPINGS:
+            return value
+        plain = any(issubclass(kind, one) for one, _read in _READERS)
+        return self.see(value) if plain and self._kinds.is_forged(kind) else value
+
+    def itself(self, value: Any) -> Any:
+        """Return what a test asks who it is, not what it is worth."""
+        return value_of(value) if type(value) is View else value
+
     def compared(self, value: Any) -> Any:
         """Return what an assertion of a library's may take: one with masked elements would be equal to anything."""
         if type(value) in _ATOMS:
@@ -408,9 +425,10 @@ class Guard:
         if kind in _FLAT or issubclass(kind, (type, ModuleType)):
             return getattr(value, name)(*arguments, **named)
         if kind in _SEQUENCES or kind in _MAPPINGS:
-            if any(map(self._is_own, arguments)):
+            if any(map(self._is_own, arguments)) and all(map(self._is_own, value)):
                 return getattr(value, name)(*arguments, **named)  # among the learner's own
-            return getattr(self.see(value), name)(*map(self.see, arguments), **named)
+            asked = value if name in _CHANGES else self.see(value)
+            return getattr(asked, name)(*map(self.see, arguments), **named)
         if self._kinds.strangers(kind) and not is_array(kind):
             if any(is_array(type(one)) for one in arguments) and not self._kinds.is_exempt(kind):
                 self._tell(name_of(kind))  # it passes for a table

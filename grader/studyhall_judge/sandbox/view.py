@@ -65,7 +65,7 @@ class View:
     def __getattribute__(self, name: str) -> Any:
         if name == "__class__":  # isinstance must see the real class
             return type(value_of(self))
-        if name in ("_value", "_ways", "_mixed") or name.startswith(_NUMPYS_OWN):
+        if name.startswith(_NUMPYS_OWN):
             raise AttributeError(name)
         return _ways_of(self).see(getattr(View._own(self), name))
 
@@ -126,7 +126,7 @@ class View:
 
     def __iter__(self) -> Iterator[Any]:
         see = _ways_of(self).see
-        return (see(item) for item in View._own(self))
+        return map(see, View._own(self))
 
     def __reversed__(self) -> Iterator[Any]:
         see = _ways_of(self).see
@@ -136,7 +136,14 @@ class View:
         return _ways_of(self).see(next(View._own(self)))
 
     def __contains__(self, item: object) -> bool:
-        return any(item is one or item == one for one in View.__iter__(self))
+        try:
+            elements = View.__iter__(self)
+        except TypeError:
+            if type(item) is View and not _is_mixed(item):
+                return value_of(item) in View._own(self)
+            _ways_of(self).tell(type(value_of(self)))
+            raise TypeError(_REFUSED) from None
+        return any(item is one or item == one for one in elements)
 
     def __getitem__(self, key: Any) -> Any:
         return _ways_of(self).see(View._own(self)[key])
