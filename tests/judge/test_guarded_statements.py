@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import collections
 import decimal
 import fractions
@@ -188,12 +187,6 @@ def test_a_class_of_an_earlier_test_stays_the_tests_own(guard, told):
     run_test(guard, source, namespace)
     run_test(guard, "assert here == 7", namespace)
     assert told == []
-
-
-def test_a_test_that_somebody_closes_has_not_run(guard, monkeypatch):
-    monkeypatch.setattr(asyncio, "run", lambda waiting: waiting.close())
-    with pytest.raises(RuntimeError, match="to its end"):
-        run_test(guard, "import asyncio\nawait asyncio.sleep(0)\nassert False", {})
 
 
 @pytest.mark.parametrize(

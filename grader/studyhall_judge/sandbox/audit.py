@@ -35,6 +35,18 @@ _FRAME_MODULES = (
     "/IPython/core/ultratb.py",
     "/IPython/core/debugger.py",
 )
+_GENERATOR_CODE = frozenset({"gi_code", "cr_code", "ag_code"})
+_RESUMED = 0x20 | 0x80 | 0x200
+"""Flags of code that makes generators and coroutines: their frames may be kept, and go on within a test."""
+
+_TELLING = frozenset(
+    {"format_exc", "print_exc", "format_exception", "print_exception", "format_tb", "print_tb"}
+)
+"""Functions of ``traceback.py`` that make text of an exception's own traceback, and hand out no frame."""
+
+_READERS = frozenset({"_signature_from_function", "_has_code_flag", "_signature_is_functionlike"})
+"""Functions of ``inspect.py`` that look at a function's code for its parameters and flags only."""
+
 _FRAME_FUNCTIONS = frozenset({"currentframe", "<lambda>", "walk_stack", "walk_tb", "stack", "trace"})
 
 _COLLECTOR = frozenset({"gc.get_objects", "gc.get_referrers", "gc.get_referents"})
@@ -152,7 +164,7 @@ class Watch:
         elif event != "sys._getframe":
             if self._is_responsible(frame):
                 self._refuse("read_frames", "The code looked at the frames of all threads.")
-        elif mode == TEST and self._gives_frame(frame):
+        elif (mode == TEST or self._may_be_resumed(frame)) and self._gives_frame(frame):
             self._refuse("read_frames", "The code looked at the frames of the running test.")
 
     def _consider_code(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
@@ -162,7 +174,7 @@ class Watch:
             name = name.decode("utf-8", "replace")
         if type(name) is not str or not (name.startswith(self._prefixes) or name == TEST_FILE):
             return
-        if self._is_students(frame):
+        if self._is_responsible(_past_the_loader(frame)):
             self._refuse(
                 "forged_code", f"The code made code that claims to come from another file ({event})."
             )
@@ -170,14 +182,18 @@ class Watch:
     def _consider_attribute(self, arguments: tuple[Any, ...], mode: int, frame: FrameType) -> None:
         target, name = arguments[0], arguments[1]
         if name in _FRAME_ATTRIBUTES:
-            if (mode == TEST or _leads_to_us(target, name)) and self._gives_frame(frame):
+            if (mode == TEST or _is_kept(target, name)) and self._gives_frame(frame):
                 self._refuse("read_frames", "The code looked at the frames of the running test.")
         elif name == "f_code" and type(target) is FrameType and mode == TEST and self._is_students(frame):
             if target.f_code.co_filename in (TEST_FILE, _OWN_FILE):
                 self._refuse("read_frames", "The code looked at the code of the running test.")
+        elif name in _GENERATOR_CODE and self._is_responsible(frame):
+            if getattr(target, name).co_filename == TEST_FILE:
+                self._refuse("read_test", "The code looked into a generator of a test.")
         elif name in _CODE_ATTRIBUTES and type(target) is FunctionType and self._is_responsible(frame):
-            code = _code_of(target)
-            if code.co_filename == TEST_FILE:
+            code, reader = _code_of(target), frame.f_code
+            for_parameters = reader.co_filename.endswith("/inspect.py") and reader.co_name in _READERS
+            if code.co_filename == TEST_FILE and not for_parameters:
                 self._refuse("read_test", "The code looked into a function of a test.")
 
     def _consider_patch(self, arguments: tuple[Any, ...], frame: FrameType) -> None:
@@ -201,12 +217,31 @@ class Watch:
         """Whether a frame would reach student code: asked for by itself, or through a function that returns it."""
         if self._is_students(frame):
             return True
+        if self._tells_text(frame):
+            return False
         outer = frame.f_back
         if outer is None or not self._is_students(outer):
             within = frame.f_code.co_filename.endswith(_FRAME_MODULES)
             return within and self._is_responsible(frame, through=_FRAME_MODULES)
         code = frame.f_code
         return code.co_name in _FRAME_FUNCTIONS or code.co_filename.endswith(_FRAME_MODULES)
+
+    def _may_be_resumed(self, frame: FrameType | None) -> bool:
+        """Whether student code here is a generator's or a coroutine's, or was called by one."""
+        while frame is not None:
+            if frame.f_code.co_flags & _RESUMED and self._is_students(frame):
+                return True
+            frame = frame.f_back
+        return False
+
+    def _tells_text(self, frame: FrameType | None) -> bool:
+        """Whether student code has asked ``traceback.py`` for the text of an exception, and no more."""
+        asked = None
+        while frame is not None and frame.f_code.co_filename.endswith("/traceback.py"):
+            asked, frame = frame, frame.f_back
+        if asked is None or frame is None or not self._is_students(frame):
+            return False
+        return asked.f_code.co_name in _TELLING
 
     def _is_responsible(self, frame: FrameType | None, *, through: tuple[str, ...] = ()) -> bool:
         """Whether student code caused this, not a library that is just being imported.
@@ -223,6 +258,22 @@ class Watch:
                 return False
             frame = frame.f_back
         return False
+
+
+def _is_kept(target: Any, name: str) -> bool:
+    """Whether a frame that a traceback or generator holds could be looked at within a test, or leads there already."""
+    frame = getattr(target, name, None)
+    return (frame is not None and bool(frame.f_code.co_flags & _RESUMED)) or _leads_to_us(target, name)
+
+
+def _past_the_loader(frame: FrameType | None) -> FrameType | None:
+    """Return who had code made: the interpreter's loader is passed over, unless it imports a module."""
+    first = frame
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
+        if frame.f_code.co_name == "_find_and_load":
+            return first
+        frame = frame.f_back
+    return frame
 
 
 def _leads_to_us(target: Any, name: str) -> bool:

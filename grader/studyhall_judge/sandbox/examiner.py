@@ -13,7 +13,6 @@ import marshal
 import os
 import posix
 import sys
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -25,9 +24,9 @@ from studyhall_judge.sandbox.values import Guard
 
 # The C functions behind the modules: student code can patch the modules' own.
 _signal: Any = importlib.import_module("_signal")
-_clock = time.perf_counter
 _decode = binascii.a2b_base64
 _fork = posix.fork
+_CO_COROUTINE = 0x80
 
 REHEARSED = (
     "def rehearsed(n):\n    return [i for i in range(n)]",
@@ -35,6 +34,16 @@ REHEARSED = (
     "print('rehearsed')\nraise NotImplementedError",
 )
 _REHEARSED_TEST = "assert sum([1, 2]) == 3\nassert len('') == 1, 'rehearsed'"
+
+
+class _Test:
+    """What is known of a test that runs."""
+
+    def __init__(self) -> None:
+        self.replaced: list[tuple[str, str]] = []
+        self.before: dict[str, Any] = {}
+        self.outputs: list[dict[str, Any]] = []
+        self.ended: tuple[Any, ...] = ()
 
 
 class Examiner:
@@ -50,6 +59,7 @@ class Examiner:
         self._guard = guard
         self._guards = Guards(shell)
         self._kept: dict[str, Any] = {}
+        self._test = _Test()
         self._rehearsed_test = marshal.dumps((None, compile(_REHEARSED_TEST, "<rehearsal>", "exec"), None))
 
     def begin(self, start: dict[str, Any]) -> None:
@@ -74,19 +84,43 @@ class Examiner:
         self._guards.note_imports(frozenset(imports))
         self._guards.note_helpers(helpers)
 
-    def examine(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Run a compiled test; returns its outcome with what was put back before and what had changed meanwhile."""
+    def prepare(self, message: dict[str, Any]) -> list[tuple[Callable[[], Any], bool]]:
+        """Get ready for a test; returns its parts: what hands over the code, and whether that is to be awaited.
+
+        The test itself is run by the front: a function that it calls may come to see the frames beneath it.
+        """
         namespace = self._shell.user_ns
-        replaced = self._guards.restore_imports(frozenset(message["imports"]))
-        replaced += self._guards.replaced_helpers(message["helpers"])
-        before = {name: namespace.get(name) for name in message["kept"]}
-        outputs = self._outputs.start()
+        test = self._test
+        test.ended = ()
+        test.replaced = self._guards.restore_imports(frozenset(message["imports"]))
+        test.replaced += self._guards.replaced_helpers(message["helpers"])
+        test.before = {name: namespace.get(name) for name in message["kept"]}
+        test.outputs = self._outputs.start()
         sys.stdout = OutputStream("stdout", 1, self._outputs)
         sys.stderr = OutputStream("stderr", 2, self._outputs)
-        began = _clock()
-        error, result = self._run(message)
-        seconds = _clock() - began
-        rewritten = self._rewritten(message, before)
+        imports = self._guards.imports(message["imports"])
+        self._guard.start(frozenset(message["exempt"]), namespace, imports)
+        parts = testcell.prepare(_decode(message["code"]), namespace, self._guard)
+        return [(part.pop, bool(part[0].co_flags & _CO_COROUTINE)) for part in parts if part]
+
+    def conclude(
+        self, message: dict[str, Any], ended: tuple[BaseException | None, Any, float]
+    ) -> dict[str, Any]:
+        """Say how a test ended, with what was put back before it and what had changed meanwhile.
+
+        Args:
+            message: the test.
+            ended: what the front said of its last part that ran, with the seconds of all.
+        """
+        namespace = self._shell.user_ns
+        self._test.ended = (
+            ended  # so that the finalizers of what it holds run on this thread, at the next test
+        )
+        error, value, seconds = ended
+        result = None
+        if error is None:
+            error, result = self._look_at(value)
+        rewritten = self._rewritten(message, self._test.before)
         for name in message["published"]:
             if self._guard.own(name) is not self._guard:
                 namespace[name] = self._guard.own(name)
@@ -97,12 +131,24 @@ class Examiner:
             self._outputs.items.append(_error_output(described))
         return {
             "error": described,
-            "outputs": plain_outputs(outputs),
+            "outputs": plain_outputs(self._test.outputs),
             "result": result,
             "seconds": seconds,
-            "replaced": replaced + rewritten,
+            "replaced": self._test.replaced + rewritten,
             "tampered": self._guards.restore(frozenset(message["patches"])),
         }
+
+    def _look_at(self, value: Any) -> tuple[BaseException | None, dict[str, Any] | None]:
+        """Return what a test's value is worth; an error where a learner's object raises one when it is asked."""
+        try:
+            result = testcell.describe_result(self._guard.see(value))
+        except BaseException as error:  # noqa: BLE001 - a test ends by whatever it raises
+            return error, None
+        if result is not None:
+            data = {"text/plain": f"{result.get('value', '(a result that is not a number)')}"}
+            output = {"output_type": "execute_result", "execution_count": None, "data": data, "metadata": {}}
+            self._outputs.add(output, 100)
+        return None, result
 
     def _rewritten(self, message: dict[str, Any], before: dict[str, Any]) -> list[tuple[str, str]]:
         """Return which of a test's own names learners' code has set while it ran: that did not help it."""
@@ -113,25 +159,6 @@ class Examiner:
             if mine is not self._guard and namespace.get(name) is not mine:
                 names.append(name)
         return [("rewritten_name", name) for name in names]
-
-    def _run(self, message: dict[str, Any]) -> tuple[BaseException | None, dict[str, Any] | None]:
-        imports = self._guards.imports(message["imports"])
-        self._guard.start(frozenset(message["exempt"]), self._shell.user_ns, imports)
-        code = _decode(message["code"])
-        try:
-            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
-            try:
-                value = testcell.run(code, self._shell.user_ns, self._guard)
-            finally:
-                _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
-        except BaseException as error:  # noqa: BLE001 - a test ends by whatever it raises
-            return error, None
-        result = testcell.describe_result(value)
-        if result is not None:
-            data = {"text/plain": f"{result.get('value', '(a result that is not a number)')}"}
-            output = {"output_type": "execute_result", "execution_count": None, "data": data, "metadata": {}}
-            self._outputs.add(output, 100)
-        return None, result
 
     def copy_without_threads(self, go_on: Callable[[], None]) -> None:
         """Leave this process, with the threads that a cell left in it, for a copy that has only the main thread.

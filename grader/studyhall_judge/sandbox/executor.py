@@ -152,7 +152,7 @@ class Executor:
         self._watch = Watch(libraries)
         guard = Guard(all_types(), libraries, self._on_forged)
         self._examiner = Examiner(self._shell, self._outputs, guard)
-        self._is_broken = seal([*self.own_code, vars(self._examiner)])
+        self._is_broken = seal([*self.own_code, vars(self._examiner), vars(self._front)])
 
     def rehearse(self) -> None:
         """Do what every notebook does, in a copy that is thrown away, to see which memory that takes."""
@@ -284,7 +284,17 @@ class Executor:
             return self._learners(partial(self._front.run, message["source"], False))
         self._restore("before a test")
         work = {name: message[name] for name in _TEST}
-        answer: dict[str, Any] = self._do(partial(self._examiner.examine, work), TEST)
+        ended: tuple[Any, ...] = (None, None, 0.0)
+        for take, awaited in self._do(partial(self._examiner.prepare, work), TEST):
+            error, value, seconds = self._do(partial(self._front.examine, take, awaited), TEST)
+            ended = error, value, ended[2] + seconds
+            if error is not None:
+                break
+        error = value = None
+        self._after_learners = True
+        answer: dict[str, Any] = self._do(partial(self._examiner.conclude, work, ended), TEST)
+        unhooked, self._unhooked = self._unhooked, []
+        answer["tampered"] += unhooked
         for code, name in answer.pop("replaced"):
             self._watch.tell(code, _REPLACED[code].format(name))
         self._tell_changes(answer["tampered"], "while a test ran")

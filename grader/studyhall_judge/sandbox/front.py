@@ -7,9 +7,12 @@ lie about the learner's own cell.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import sys
 import time
+from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 from studyhall_judge.sandbox import driving
@@ -19,6 +22,7 @@ from studyhall_judge.sandbox.shell import JudgeShell, Outputs, OutputStream, run
 # The C functions behind the module: student code can patch the module's own.
 _signal: Any = importlib.import_module("_signal")
 _clock = time.perf_counter
+_eval = eval
 
 
 class Front:
@@ -58,6 +62,28 @@ class Front:
         found: BaseException | None = result.error_before_exec or result.error_in_exec
         return found
 
+    def examine(
+        self,
+        take: Callable[[], CodeType],
+        awaited: bool,  # noqa: FBT001 - called through a C function
+    ) -> tuple[BaseException | None, Any, float]:
+        """Run a part of a test that ``take`` hands over once; returns its error, value and seconds.
+
+        ``awaited`` says that the code has a top-level ``await`` and so only makes what is to be run.
+        """
+        began = _clock()
+        try:
+            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+            try:
+                value = _eval(take(), self._shell.user_ns)
+                if awaited:
+                    value = _finish(value)
+            finally:
+                _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+        except BaseException as error:  # noqa: BLE001 - a test ends by whatever it raises
+            return error, None, _clock() - began
+        return None, value, _clock() - began
+
     def drive(self, question: dict[str, Any]) -> dict[str, Any]:
         """Look at what one check of a driven test asks for. What is expected of it stays outside."""
         outputs = self._outputs.start()
@@ -76,3 +102,19 @@ class Front:
         described = None if raised is None else driving.describe_error(raised)
         seconds = _clock() - began
         return {"raised": described, "value": value, "outputs": plain_outputs(outputs), "seconds": seconds}
+
+
+def _finish(value: Any) -> Any:
+    ended: list[Any] = []
+    try:
+        asyncio.run(_to_its_end(value, ended))
+    finally:
+        value.close()
+    if not ended:
+        raise RuntimeError("The test did not run to its end.")
+    return ended[0]
+
+
+async def _to_its_end(value: Any, ended: list[Any]) -> None:
+    """Await a test; what ran it may be a learner's own, and is not to say that it is over."""
+    ended.append(await value)

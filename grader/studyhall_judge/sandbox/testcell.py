@@ -20,38 +20,32 @@ _real_eval = eval
 _loads = marshal.loads
 
 
-def run(code: bytes, namespace: dict[str, Any], guard: Any) -> Any:
-    """Run a compiled test; returns the value of its last expression, None when it has none."""
+def prepare(code: bytes, namespace: dict[str, Any], guard: Any) -> tuple[list[CodeType], list[CodeType]]:
+    """Get a compiled test ready, the author's helpers that it uses first.
+
+    Returns:
+        Its statements and its last expression, each in a list of its own, which is empty where there are none. Who runs
+        them takes them out of there: no frame beneath a test holds code that has the guard in it.
+    """
     helpers, body, last = _loads(code)
     if helpers is not None:
         defined: dict[str, Any] = {}
         _real_eval(fill(helpers, guard), namespace, defined)
         for name, value in defined.items():
             setattr(guard, OWN + name, value)
-    if body is not None:
-        _finish(_real_eval(fill(body, guard), namespace), body)
-    if last is None:
-        return None
-    return guard.see(_finish(_real_eval(fill(last, guard), namespace), last))
+    return [[] if part is None else [fill(part, guard)] for part in (body, last)]  # type: ignore[return-value]  # two
+
+
+def run(code: bytes, namespace: dict[str, Any], guard: Any) -> Any:
+    """Run a compiled test where nobody is kept from the frames beneath it; returns its last expression's value."""
+    value = None
+    for part in prepare(code, namespace, guard):
+        value = _finish(_real_eval(part[0], namespace), part.pop()) if part else None
+    return guard.see(value)
 
 
 def _finish(value: Any, code: CodeType) -> Any:
-    """Await the value when the code held a top-level ``await``."""
-    if not code.co_flags & _CO_COROUTINE:
-        return value
-    ended: list[Any] = []
-    try:
-        asyncio.run(_to_its_end(value, ended))
-    finally:
-        value.close()
-    if not ended:
-        raise RuntimeError("The test did not run to its end.")
-    return ended[0]
-
-
-async def _to_its_end(value: Any, ended: list[Any]) -> None:
-    """Await a test; what ran it may be a learner's own, and is not to say that it is over."""
-    ended.append(await value)
+    return asyncio.run(value) if code.co_flags & _CO_COROUTINE else value
 
 
 def describe_result(value: Any) -> dict[str, Any] | None:
