@@ -51,10 +51,11 @@ def note(where, data):
         found[name][where] += len(re.findall(pattern, data))
 
 def frames():
-    frame = sys._getframe()
+    frame, texts = sys._getframe(), []
     while frame is not None:
-        yield repr(frame.f_locals) + repr(frame.f_code.co_consts) + repr(frame.f_code.co_names)
+        texts.append(repr(frame.f_locals) + repr(frame.f_code.co_consts) + repr(frame.f_code.co_names))
         frame = frame.f_back
+    return texts
 
 def search(where, texts):
     try:
