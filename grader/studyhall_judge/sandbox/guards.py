@@ -158,20 +158,14 @@ class Guards:
         for name in record.overriding():
             if name in self._allowed_names:
                 continue
-            if isinstance(record.owner, type):
-                type.__delattr__(record.owner, name)
-            else:
-                del record.namespace[name]
+            record.remove(name)
             self._report(f"{record.name}.{name}")
 
     def _restore_record(self, record: Record) -> None:
         for name, value in list(record.changes()):
             if name in self._allowed_names:
                 continue
-            if isinstance(record.owner, type):
-                type.__setattr__(record.owner, name, value)
-            else:
-                record.namespace[name] = value
+            record.put(name, value)
             self._report(f"{record.name}.{name}")
 
     def _restore_kinds(self) -> None:
