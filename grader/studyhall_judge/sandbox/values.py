@@ -31,6 +31,7 @@ from typing import Any
 from studyhall_judge.sandbox.insides import batches_of, find_inside, is_array, is_masked
 from studyhall_judge.sandbox.kinds import Kinds, name_of
 from studyhall_judge.sandbox.placeholders import BUILTIN, OWN
+from studyhall_judge.sandbox.reading import READERS, as_librarys
 from studyhall_judge.sandbox.view import View, Ways, hidden, value_of
 
 MAX_SCANNED = 1_000_000
@@ -288,7 +289,7 @@ class Guard:
         if librarys is not kind and not self._kinds.is_exempt(kind):
             if self._kinds.answers_itself(kind, librarys):
                 self._tell(name_of(kind))
-            value = _as_librarys(value, librarys)
+            value = as_librarys(value, librarys)
         self._strip(value, librarys)
         size = value.size if hasattr(value, "size") else 0
         if (known := self._recall(value, size, ())) is not None:
@@ -328,7 +329,7 @@ class Guard:
             self._on_forged(name)
 
     def _unmask(self, value: Any, kind: type, depth: int) -> Any:
-        for plain, read in _READERS:
+        for plain, read in READERS:
             if issubclass(kind, plain):
                 self._tell(name_of(kind))
                 found = read(value)
@@ -380,14 +381,16 @@ class Guard:
     def outside(self, value: Any) -> Any:
         """Return what a test may ask how long it is, or for its elements: each is looked at when its turn comes."""
         kind = type(value)
-        return value if kind in _SEQUENCES or kind in _MAPPINGS else self.see(value)
+        if kind in _SEQUENCES or kind in _MAPPINGS or (is_array(kind) and self._kinds.librarys(kind) is kind):
+            return value
+        return self.see(value)
 
     def iterated(self, value: Any) -> Any:
         """Return what a test goes through: a list, a text or a mapping of a learner's class hands out what it holds."""
         kind = type(value)
         if kind in _ATOMS or kind in _SEQUENCES or kind in _MAPPINGS:
             return value
-        plain = any(issubclass(kind, one) for one, _read in _READERS)
+        plain = any(issubclass(kind, one) for one, _read in READERS)
         return self.see(value) if plain and self._kinds.is_forged(kind) else value
 
     def itself(self, value: Any) -> Any:
@@ -452,30 +455,6 @@ class Guard:
 
 
 _referents = gc.get_referents
-
-_READERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
-    (int, int.__pos__),
-    (float, float.__pos__),
-    (complex, complex.__pos__),
-    (str, str.__str__),
-    (bytes, lambda value: bytes.__getitem__(value, slice(None))),
-    (list, lambda value: list.__getitem__(value, slice(None))),
-    (tuple, lambda value: (*tuple.__iter__(value),)),
-    (dict, dict.copy),
-    (set, lambda value: set(set.__iter__(value))),
-    (frozenset, lambda value: frozenset(frozenset.__iter__(value))),
-)
-"""How to read a plain value out of a subclass without asking the subclass."""
-
-
-def _as_librarys(value: Any, librarys: type) -> Any:
-    """Return an array or table of a learner's class as one of the class that it comes from."""
-    numpy = sys.modules["numpy"]
-    if issubclass(librarys, numpy.ndarray):
-        return numpy.ndarray.view(value, librarys)
-    made: Any = object.__new__(librarys)
-    vars(made).update(object.__getattribute__(value, "__dict__"))
-    return made
 
 
 def _is(first: Any, second: Any) -> bool:
