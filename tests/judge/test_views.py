@@ -213,7 +213,6 @@ def test_a_view_leads_a_learners_function_nowhere(guard):
     met = []
     run_test(guard, "sorted([f()], key=g)", {"f": Yes, "g": lambda one: met.append(one) or 1})
     (view,) = met
-    ways = View.__dict__["_ways"].__get__(view)
-    for way in ways:
-        assert type(way.__self__).__name__ == "generator"
-        assert guard not in gc.get_referents(way)
+    ask = View.__dict__["_ask"].__get__(view)
+    assert type(ask.__self__).__name__ == "generator"
+    assert guard not in gc.get_referents(ask)

@@ -68,11 +68,15 @@ class Examiner:
         limits.set_limits(start["limits"])
         _get_ready(start["environment"])
         self._outputs.limit = start["limits"]["output_bytes"]
-        self._guards.released_files = frozenset(start["files"])
+        self._guards.note_files(frozenset(start["files"]))
 
     def restore(self) -> list[str]:
         """Put back what learners' code has changed; returns what that was, in words."""
         return self._guards.restore()
+
+    def changed_files(self) -> list[str]:
+        """Return released files beside the notebook that have been changed."""
+        return self._guards.changed_files()
 
     def shadowing_files(self) -> list[str]:
         """Return files beside the notebook that have a library's name."""

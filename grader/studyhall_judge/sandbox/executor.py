@@ -307,6 +307,8 @@ class Executor:
         changes = self._do(partial(self._examiner.restore), TEST)
         unhooked, self._unhooked = self._unhooked, []
         self._tell_changes(unhooked + changes, when)
+        for name in self._do(partial(self._examiner.changed_files), TEST):
+            self._watch.tell("changed_file", f"The lesson's file {name} was changed before a test.")
         for name in self._do(partial(self._examiner.shadowing_files), TEST):
             self._watch.tell(
                 "shadowing_file", f"The file {name} beside the notebook has the name of a library."

@@ -23,6 +23,7 @@ from studyhall_judge.sandbox.watched import Record, take_records
 # The C functions behind the module: student code can patch the module's own.
 _signal: Any = importlib.import_module("_signal")
 _list_folder = os.listdir
+_get_status = os.stat
 _get_signal = _signal.getsignal
 _set_signal = _signal.signal
 _set_timer = _signal.setitimer
@@ -58,6 +59,7 @@ class Guards:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self.released_files: frozenset[str] = frozenset()
+        self._files: dict[str, tuple[int, ...]] = {}
         self._records = take_records()
         self._loaded = Record("sys.modules", sys, sys.modules)
         self._modules = {one.name: one.owner for one in self._records if not isinstance(one.owner, type)}
@@ -158,20 +160,14 @@ class Guards:
         for name in record.overriding():
             if name in self._allowed_names:
                 continue
-            if isinstance(record.owner, type):
-                type.__delattr__(record.owner, name)
-            else:
-                del record.namespace[name]
+            record.remove(name)
             self._report(f"{record.name}.{name}")
 
     def _restore_record(self, record: Record) -> None:
         for name, value in list(record.changes()):
             if name in self._allowed_names:
                 continue
-            if isinstance(record.owner, type):
-                type.__setattr__(record.owner, name, value)
-            else:
-                record.namespace[name] = value
+            record.put(name, value)
             self._report(f"{record.name}.{name}")
 
     def _restore_kinds(self) -> None:
@@ -258,6 +254,18 @@ class Guards:
         added = [entry for entry in path if type(entry) is str and entry not in self._path]
         sys.path[:] = self._path + added
 
+    def note_files(self, names: frozenset[str]) -> None:
+        """Remember the released files beside the notebook as they are, before any cell runs."""
+        self.released_files = names
+        self._files = {name: _state_of(name) for name in names}
+
+    def changed_files(self) -> list[str]:
+        """Return released files that are no longer what they were; each is told of once."""
+        changed = [name for name, state in self._files.items() if _state_of(name) != state]
+        for name in changed:
+            self._files[name] = _state_of(name)
+        return sorted(changed)
+
     def shadowing_files(self) -> list[str]:
         """Return modules beside the notebook that would hide a library, did their folder not come last."""
         found: list[str] = []
@@ -296,3 +304,12 @@ def _is_package(name: str) -> bool:
         return "__init__.py" in _list_folder(f"{root.WORK}/{name}")
     except OSError:
         return False
+
+
+def _state_of(name: str) -> tuple[int, ...]:
+    """Return what changes with a file's content. The time of its last change of status nobody can set."""
+    try:
+        about = _get_status(os.path.join(root.WORK, name))
+    except OSError:
+        return ()
+    return about.st_ino, about.st_size, about.st_ctime_ns

@@ -31,6 +31,7 @@ _BACK = (
     "kinds",
     "insides",
     "view",
+    "reading",
     "values",
     "audit",
     "watched",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import builtins
 import collections
 import gc
+import operator
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
@@ -31,7 +32,8 @@ from typing import Any
 from studyhall_judge.sandbox.insides import batches_of, find_inside, is_array, is_masked
 from studyhall_judge.sandbox.kinds import Kinds, name_of
 from studyhall_judge.sandbox.placeholders import BUILTIN, OWN
-from studyhall_judge.sandbox.view import View, Ways, hidden, value_of
+from studyhall_judge.sandbox.reading import READERS, as_librarys
+from studyhall_judge.sandbox.view import MIX, SEE, View, hidden, value_of
 
 MAX_SCANNED = 1_000_000
 """Elements of a container that are looked at one by one; a comparison of more is left as it is. No number of plain
@@ -46,6 +48,9 @@ are taken for what they were found to be, or a test that looks up thousands of w
 
 _DEAR = 40
 """How many elements of which only the class is looked at take the time of one that is looked into."""
+
+_DEAREST = 400
+"""The same for one that something has to stand in for."""
 
 _SMALL = 64
 """Elements of a container that is always looked at afresh."""
@@ -273,14 +278,11 @@ class Guard:
 
     def _see_keys(self, value: Any, kind: type, depth: int) -> Any:
         """What a dictionary shows of itself compares as a set of it."""
-        found = list(value)
-        parts = found if kind in _KEYS else [part for item in found for part in item]
-        if set(map(type, parts)) <= _ATOMS or len(found) > MAX_SCANNED:
+        (inner,) = _referents(value)
+        seen = self._see(inner, type(inner), depth + 1)
+        if seen is inner:
             return value
-        seen = [self._see(one, type(one), depth + 1) for one in found]
-        if all(map(_is, seen, found)):
-            return value
-        return dict.fromkeys(seen).keys() if kind in _KEYS else dict(seen).items()
+        return seen.keys() if kind in _KEYS else seen.items()
 
     def _see_array(self, value: Any, kind: type, depth: int) -> Any:
         """Look into arrays and tables of objects; one of a class of the learner's becomes one of the library's."""
@@ -288,7 +290,7 @@ class Guard:
         if librarys is not kind and not self._kinds.is_exempt(kind):
             if self._kinds.answers_itself(kind, librarys):
                 self._tell(name_of(kind))
-            value = _as_librarys(value, librarys)
+            value = as_librarys(value, librarys)
         self._strip(value, librarys)
         size = value.size if hasattr(value, "size") else 0
         if (known := self._recall(value, size, ())) is not None:
@@ -328,7 +330,7 @@ class Guard:
             self._on_forged(name)
 
     def _unmask(self, value: Any, kind: type, depth: int) -> Any:
-        for plain, read in _READERS:
+        for plain, read in READERS:
             if issubclass(kind, plain):
                 self._tell(name_of(kind))
                 found = read(value)
@@ -352,8 +354,14 @@ class Guard:
         return self._stand_in(value, mixed=True)
 
     def _stand_in(self, value: Any, *, mixed: bool = False) -> View:
-        ways = Ways(hidden(self.see), hidden(self._mix), hidden(self._tell_of))
-        return View(value, ways, mixed=mixed)
+        self._looks_left -= _DEAREST
+        return View(value, hidden(self._answer), mixed=mixed)
+
+    def _answer(self, asked: tuple[int, Any]) -> Any:
+        question, value = asked
+        if question == SEE:
+            return self.see(value)
+        return self._mix(value) if question == MIX else self._tell(name_of(value))
 
     def _mix(self, value: Any) -> Any:
         """Return what came of a learner's object and a value of the test's: nothing that it says counts."""
@@ -361,9 +369,6 @@ class Guard:
         if type(seen) is View or self._kinds.strangers(type(seen)):
             return self._stand_in(value_of(value) if type(value) is View else value, mixed=True)
         return seen
-
-    def _tell_of(self, kind: type) -> None:
-        self._tell(name_of(kind))
 
     # What else a test asks
 
@@ -380,14 +385,16 @@ class Guard:
     def outside(self, value: Any) -> Any:
         """Return what a test may ask how long it is, or for its elements: each is looked at when its turn comes."""
         kind = type(value)
-        return value if kind in _SEQUENCES or kind in _MAPPINGS else self.see(value)
+        if kind in _SEQUENCES or kind in _MAPPINGS or (is_array(kind) and self._kinds.librarys(kind) is kind):
+            return value
+        return self.see(value)
 
     def iterated(self, value: Any) -> Any:
         """Return what a test goes through: a list, a text or a mapping of a learner's class hands out what it holds."""
         kind = type(value)
         if kind in _ATOMS or kind in _SEQUENCES or kind in _MAPPINGS:
             return value
-        plain = any(issubclass(kind, one) for one, _read in _READERS)
+        plain = any(issubclass(kind, one) for one, _read in READERS)
         return self.see(value) if plain and self._kinds.is_forged(kind) else value
 
     def itself(self, value: Any) -> Any:
@@ -452,31 +459,4 @@ class Guard:
 
 
 _referents = gc.get_referents
-
-_READERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
-    (int, int.__pos__),
-    (float, float.__pos__),
-    (complex, complex.__pos__),
-    (str, str.__str__),
-    (bytes, lambda value: bytes.__getitem__(value, slice(None))),
-    (list, lambda value: list.__getitem__(value, slice(None))),
-    (tuple, lambda value: (*tuple.__iter__(value),)),
-    (dict, dict.copy),
-    (set, lambda value: set(set.__iter__(value))),
-    (frozenset, lambda value: frozenset(frozenset.__iter__(value))),
-)
-"""How to read a plain value out of a subclass without asking the subclass."""
-
-
-def _as_librarys(value: Any, librarys: type) -> Any:
-    """Return an array or table of a learner's class as one of the class that it comes from."""
-    numpy = sys.modules["numpy"]
-    if issubclass(librarys, numpy.ndarray):
-        return numpy.ndarray.view(value, librarys)
-    made: Any = object.__new__(librarys)
-    vars(made).update(object.__getattribute__(value, "__dict__"))
-    return made
-
-
-def _is(first: Any, second: Any) -> bool:
-    return first is second
+_is = operator.is_

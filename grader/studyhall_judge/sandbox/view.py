@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Generator, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 _NUMPYS_OWN = "__array"
 """How everything begins that numpy asks an object for before it looks at its elements."""
@@ -24,12 +24,8 @@ _REFUSED = (
 )
 
 
-class Ways(NamedTuple):
-    """How a view asks the guard: to see a value, to see what came of one of the test's, and to tell of a class."""
-
-    see: Callable[[Any], Any]
-    mix: Callable[[Any], Any]
-    tell: Callable[[Any], Any]
+SEE, MIX, TELL = range(3)
+"""What a view asks the guard: to see a value, to see what came of one of the test's, and to tell of a class."""
 
 
 def hidden(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -55,11 +51,11 @@ class View:
     A ``mixed`` one is what came of it and a value of the test's: of that nothing is believed.
     """
 
-    __slots__ = ("_mixed", "_value", "_ways")
+    __slots__ = ("_ask", "_mixed", "_value")
 
-    def __init__(self, value: Any, ways: Ways, *, mixed: bool = False) -> None:
+    def __init__(self, value: Any, ask: Callable[[Any], Any], *, mixed: bool = False) -> None:
         object.__setattr__(self, "_value", value)
-        object.__setattr__(self, "_ways", ways)
+        object.__setattr__(self, "_ask", ask)
         object.__setattr__(self, "_mixed", mixed)
 
     def __getattribute__(self, name: str) -> Any:
@@ -67,7 +63,7 @@ class View:
             return type(value_of(self))
         if name.startswith(_NUMPYS_OWN):
             raise AttributeError(name)
-        return _ways_of(self).see(getattr(View._own(self), name))
+        return _see(self, getattr(View._own(self), name))
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(value_of(self), name, value)
@@ -101,7 +97,7 @@ class View:
         mixed = _is_mixed(self) or (type(other) is View and _is_mixed(other))
         if type(theirs) is type(mine) and not mixed:
             return operation(mine, theirs)
-        _ways_of(self).tell(type(mine))
+        _tell(self, type(mine))
         return unknown
 
     def _own(self) -> Any:
@@ -111,7 +107,7 @@ class View:
             TypeError: a value of the test's has come in, and so anything that it says could be about that.
         """
         if _is_mixed(self):
-            _ways_of(self).tell(type(value_of(self)))
+            _tell(self, type(value_of(self)))
             raise TypeError(_REFUSED)
         return value_of(self)
 
@@ -125,15 +121,15 @@ class View:
         return len(View._own(self))
 
     def __iter__(self) -> Iterator[Any]:
-        see = _ways_of(self).see
-        return map(see, View._own(self))
+        ask = _ask_of(self)
+        return (ask((SEE, item)) for item in View._own(self))
 
     def __reversed__(self) -> Iterator[Any]:
-        see = _ways_of(self).see
-        return (see(item) for item in reversed(View._own(self)))
+        ask = _ask_of(self)
+        return (ask((SEE, item)) for item in reversed(View._own(self)))
 
     def __next__(self) -> Any:
-        return _ways_of(self).see(next(View._own(self)))
+        return _see(self, next(View._own(self)))
 
     def __contains__(self, item: object) -> bool:
         try:
@@ -141,15 +137,15 @@ class View:
         except TypeError:
             if type(item) is View and not _is_mixed(item):
                 return value_of(item) in View._own(self)
-            _ways_of(self).tell(type(value_of(self)))
+            _tell(self, type(value_of(self)))
             raise TypeError(_REFUSED) from None
         return any(item is one or item == one for one in elements)
 
     def __getitem__(self, key: Any) -> Any:
-        return _ways_of(self).see(View._own(self)[key])
+        return _see(self, View._own(self)[key])
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:  # noqa: D102 - stands for the learner's own
-        return _ways_of(self).see(View._own(self)(*arguments, **named))
+        return _see(self, View._own(self)(*arguments, **named))
 
     def __str__(self) -> str:
         return View.__repr__(self) if _is_mixed(self) else str(value_of(self))
@@ -162,13 +158,12 @@ class View:
 
     def _came(self, result: Any, *, mixed: bool) -> Any:
         """Return what came of an operation. A plain value that the learner's class made of the test's is refused."""
-        ways = _ways_of(self)
         if not mixed:
-            return ways.see(result)
-        seen = ways.mix(result)
+            return _see(self, result)
+        seen = _ask_of(self)((MIX, result))
         if type(seen) is View:
             return seen
-        ways.tell(type(value_of(self)))
+        _tell(self, type(value_of(self)))
         raise TypeError(_REFUSED)
 
     def _combine(self, operation: Operation, first: Any, second: Any) -> Any:
@@ -182,8 +177,16 @@ class View:
 value_of: Callable[[Any], Any] = View.__dict__["_value"].__get__
 """Returns what a view stands for."""
 
-_ways_of: Callable[[Any], Ways] = View.__dict__["_ways"].__get__
+_ask_of: Callable[[Any], Callable[[Any], Any]] = View.__dict__["_ask"].__get__
 _is_mixed: Callable[[Any], bool] = View.__dict__["_mixed"].__get__
+
+
+def _see(view: View, value: Any) -> Any:
+    return _ask_of(view)((SEE, value))
+
+
+def _tell(view: View, kind: type) -> None:
+    _ask_of(view)((TELL, kind))
 
 
 def _forward(operation: Operation) -> Any:

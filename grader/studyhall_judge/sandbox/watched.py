@@ -35,6 +35,26 @@ MODULES = (
     "decimal",
     "json",
     "contextlib",
+    "asyncio",
+    "asyncio.runners",
+    "bisect",
+    "calendar",
+    "collections.abc",
+    "dataclasses",
+    "datetime",
+    "difflib",
+    "enum",
+    "hashlib",
+    "heapq",
+    "io",
+    "pathlib",
+    "posixpath",
+    "random",
+    "re._compiler",
+    "string",
+    "time",
+    "typing",
+    "uuid",
     "unittest",
     "unittest.case",
     "unittest.util",
@@ -50,6 +70,12 @@ MODULES = (
     "numpy._core.numeric",
     "numpy._core.fromnumeric",
     "numpy._core._methods",
+    "numpy._core.arrayprint",
+    "numpy.fft",
+    "numpy.lib._function_base_impl",
+    "numpy.lib._nanfunctions_impl",
+    "numpy.linalg._linalg",
+    "numpy.random",
     "numpy.core.numeric",
     "numpy.core.fromnumeric",
     "numpy.ma.testutils",
@@ -59,6 +85,10 @@ MODULES = (
     "pandas._testing.asserters",
     "pandas._libs.testing",
     "pandas.core.dtypes.missing",
+    "pandas.core.algorithms",
+    "pandas.core.nanops",
+    "pandas.core.ops",
+    "pandas.core.ops.array_ops",
     "nose.tools",
     "pytest",
     "IPython.core.inputtransformer2",
@@ -69,9 +99,41 @@ MODULES = (
 )
 
 CLASSES = (
-    ("unittest.case", "TestCase"),
-    ("unittest.case", "_AssertRaisesContext"),
+    *(
+        ("builtins", name)
+        for name in ("bool", "int", "float", "complex", "str", "bytes", "bytearray", "range")
+    ),
+    *(("builtins", name) for name in ("list", "tuple", "dict", "set", "frozenset", "type", "object")),
+    *(
+        ("collections", name)
+        for name in ("Counter", "OrderedDict", "deque", "defaultdict", "UserDict", "UserList")
+    ),
+    *(("datetime", name) for name in ("date", "datetime", "time", "timedelta")),
+    *(("unittest.case", name) for name in ("TestCase", "_AssertRaisesContext", "_AssertRaisesBaseContext")),
+    *(("unittest.case", name) for name in ("_BaseTestCaseContext", "_Outcome")),
+    ("unittest.result", "TestResult"),
+    ("unittest.runner", "TextTestResult"),
+    ("unittest.mock", "NonCallableMock"),
+    ("unittest.mock", "CallableMixin"),
+    ("doctest", "DocTestRunner"),
+    ("doctest", "OutputChecker"),
+    ("asyncio.runners", "Runner"),
+    ("decimal", "Decimal"),
     ("fractions", "Fraction"),
+    ("pathlib", "Path"),
+    ("pathlib", "PurePath"),
+    ("uuid", "UUID"),
+    ("numpy", "ndarray"),
+    ("numpy", "generic"),
+    ("numpy.polynomial._polybase", "ABCPolyBase"),
+    ("_pytest.python_api", "ApproxBase"),
+    ("_pytest.python_api", "ApproxScalar"),
+    ("_pytest.raises", "RaisesExc"),
+    ("pandas.core.groupby.groupby", "GroupBy"),
+    ("pandas.core.groupby.generic", "DataFrameGroupBy"),
+    ("pandas.core.groupby.generic", "SeriesGroupBy"),
+    ("pandas.core.internals.managers", "BlockManager"),
+    ("pandas.core.internals.managers", "SingleBlockManager"),
     ("pandas", "DataFrame"),
     ("pandas", "Series"),
     ("pandas", "Index"),
@@ -105,6 +167,21 @@ PRELOADED = (
     "unittest",
     "doctest",
     "numbers",
+    "asyncio",
+    "bisect",
+    "calendar",
+    "dataclasses",
+    "datetime",
+    "difflib",
+    "enum",
+    "hashlib",
+    "heapq",
+    "pathlib",
+    "random",
+    "string",
+    "typing",
+    "uuid",
+    "unittest.mock",
     "studyhall_notebooks.driven",
 )
 """Imported before the snapshot, so that what tests usually import is watched from the start, and there at all: a test
@@ -122,12 +199,22 @@ def version_reader(namespace: Any) -> Callable[[], int] | None:
     if sys.implementation.name != "cpython" or not (3, 11) <= sys.version_info[:2] <= (3, 12):
         return None
     if type(namespace) is not dict:  # a class shows its dictionary through a proxy
-        found = [one for one in gc.get_referents(namespace) if type(one) is dict]
+        found = _dictionaries(namespace)
         if not found:
             return None
         namespace = found[0]
     version = _Version.from_address(id(namespace) + _VERSION_OFFSET)
     return lambda: version.value
+
+
+def _dictionaries(proxy: Any) -> list[dict[str, Any]]:
+    """Return what a class's proxy stands for."""
+    return [one for one in gc.get_referents(proxy) if type(one) is dict]
+
+
+_modified: Any = ctypes.pythonapi.PyType_Modified
+"""Has the interpreter look a class's methods up anew."""
+_modified.argtypes, _modified.restype = [ctypes.py_object], None
 
 
 class _Version(ctypes.c_uint64):
@@ -171,6 +258,30 @@ class Record:
     def is_intact(self) -> bool:
         """Whether every name is still what it was. Fast: runs before and after every test."""
         return all(map(is_, map(self.namespace.get, self._keys), self._values))
+
+    def put(self, name: str, value: Any) -> None:
+        """Put back what a name stood for."""
+        if not isinstance(self.owner, type):
+            self.namespace[name] = value
+            return
+        try:
+            type.__setattr__(self.owner, name, value)
+        except TypeError:  # a class written in C: whoever has changed it has got at its dictionary
+            for space in _dictionaries(self.namespace):
+                space[name] = value
+            _modified(self.owner)
+
+    def remove(self, name: str) -> None:
+        """Take away a name that was not there."""
+        if not isinstance(self.owner, type):
+            del self.namespace[name]
+            return
+        try:
+            type.__delattr__(self.owner, name)
+        except TypeError:
+            for space in _dictionaries(self.namespace):
+                space.pop(name, None)
+            _modified(self.owner)
 
     def changes(self) -> Iterator[tuple[str, Any]]:
         """Yield (name, former value) of everything that is no longer what it was."""
