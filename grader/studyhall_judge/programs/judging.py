@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,6 +28,8 @@ from studyhall_judge.programs.scoring import points_of
 from studyhall_judge.programs.values import BadValue
 from studyhall_judge.report import ReportStatus, Resources
 from studyhall_judge.sandboxes import SandboxFault
+
+log = logging.getLogger("studyhall_judge")
 
 SHOWN = 10_000
 """How many characters of an output a report keeps."""
@@ -191,6 +194,9 @@ class ProgramSubmission:
             return await self._judge(test, outcome, step)
         except SandboxFault as error:
             return self._not_run(test, Verdict.internal_error, "", str(error))
+        except Exception as error:
+            log.exception("a program's test could not be judged")
+            return self._not_run(test, Verdict.internal_error, "", f"{type(error).__name__}: {error}"[:SHOWN])
 
     async def _judge(self, test: ProgramTest, outcome: Outcome, step: Step) -> ProgramTestResult:
         verdict, message = _ending_verdict(outcome, step)
@@ -303,6 +309,14 @@ def refused(request: ProgramRequest, message: str) -> ProgramReport:
         resources=Resources(),
         message=message,
         judge_version=__version__,
+    )
+
+
+def unfinished(request: ProgramRequest) -> ProgramReport:
+    """Return the report for a program that the judge could not judge, whatever went wrong."""
+    report = refused(request, "The judge came upon a fault of its own. Your program was not at fault.")
+    return report.model_copy(
+        update={"status": ReportStatus.internal_error, "verdict": Verdict.internal_error}
     )
 
 
