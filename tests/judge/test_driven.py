@@ -426,3 +426,47 @@ def test_whatever_a_sandbox_sends_is_a_value_or_malformed(written):
     except plain.Malformed:
         return
     to_plain(value)
+
+
+CLASHING = [i * ((1 << 61) - 1) for i in range(1, 16_000)]
+"""Numbers that all have the hash 0: each is compared with all before it when a set or dictionary is made of them."""
+
+
+@pytest.mark.parametrize("letter", ["s", "z", "d"])
+def test_values_whose_hashes_are_equal_are_not_gathered(letter):
+    items = [plain.encode(number) for number in CLASHING]
+    written = [letter, [[item, 1] for item in items] if letter == "d" else items]
+    made = []
+    value = plain.decode(written, lambda name, why: made.append((name, why)) or Unplain(name, why))
+    assert isinstance(value, Unplain)
+    assert made == [({"s": "set", "z": "frozenset", "d": "dict"}[letter], value.why)]
+    assert "hashes" in value.why
+    with pytest.raises(plain.Malformed, match="hashes"):
+        plain.decode(written)
+
+
+def test_few_values_of_one_hash_are_a_set_like_any_other():
+    value = set(CLASHING[: plain.MOST_ALIKE])
+    assert plain.decode(plain.encode(value)) == value
+    value.add(CLASHING[plain.MOST_ALIKE])
+    assert isinstance(plain.decode(plain.encode(value), Unplain), Unplain)
+
+
+def test_what_is_larger_than_any_value_that_is_written_is_malformed():
+    assert len(plain.decode(["l", [0] * (plain.MAX_UNITS - 1)])) == plain.MAX_UNITS - 1
+    for written in (
+        ["l", [0] * plain.MAX_UNITS],
+        "x" * 5 * plain.MAX_UNITS,
+        ["b", "00" * 5 * plain.MAX_UNITS],
+    ):
+        with pytest.raises(plain.Malformed, match="too large"):
+            plain.decode(written)
+
+
+def test_a_set_of_clashing_numbers_from_a_learner_is_no_value(judge):
+    answer = "S = set(i * ((1 << 61) - 1) for i in range(1, 2000))\ndef f(x):\n    return S"
+    cells = [("answer", "def f(x):\n    ...", 0), ("test", IMPORT + 'check.call("f", 1).equals({1})', 1)]
+    release, learner = build(cells)
+    report = judge.grade(release, answered(learner, {"answer": answer})).report
+    assert str(report.tests[0].status) == "failed"
+    assert "hashes are equal" in report.tests[0].staff_message

@@ -10,7 +10,7 @@ changes only the value that it gives.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
@@ -21,6 +21,10 @@ MAX_UNITS = 100_000
 MAX_BYTES = 8_000_000
 """What a value of that size can take on the channel."""
 
+MOST_ALIKE = 100
+"""How many items of a set or dictionary may have the same hash."""
+
+_CLASHING = "a collection of values that Python can hardly tell apart (their hashes are equal)"
 _SMALL = 1 << 62
 
 
@@ -128,53 +132,96 @@ _COLLECTIONS: tuple[tuple[type, str, Callable[[Any], Any]], ...] = (
     (frozenset, "z", frozenset.__iter__),
 )
 _MAKERS: dict[str, Callable[[list[Any]], Any]] = {"l": list, "t": tuple, "s": set, "z": frozenset}
+_KINDS = {"s": "set", "z": "frozenset", "d": "dict"}
 
 
-def decode(written: Any, unplain: Callable[[str, str], Any] | None = None) -> Any:
+def decode(written: Any, unplain: Callable[[str, str], Any] | None = None, units: int = MAX_UNITS) -> Any:
     """Return the value that was written.
 
     Args:
         written: what `encode` made, or what somebody wants us to take for it.
         unplain: makes what stands for a value that is not plain, of its type's name and a reason; without it such a
             value is malformed.
+        units: how large it may be.
 
     Raises:
-        Malformed: it is not in this notation.
+        Malformed: it is not in this notation, or larger or deeper than `encode` writes.
     """
     try:
-        return _read(written, unplain, 0)
+        return _Reader(unplain, units).read(written, 0)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
         raise Malformed(str(error)) from error
 
 
-def _read(written: Any, unplain: Callable[[str, str], Any] | None, depth: int) -> Any:
-    if depth > 2 * MAX_DEPTH:
-        raise Malformed("nested too deeply")
-    if written is None or isinstance(written, bool | int | str):
-        return written
-    if not isinstance(written, list):
+class _Reader:
+    def __init__(self, unplain: Callable[[str, str], Any] | None, units: int) -> None:
+        self._unplain = unplain
+        self._units = units
+
+    def read(self, written: Any, depth: int) -> Any:
+        if depth > MAX_DEPTH:
+            raise Malformed("nested too deeply")
+        self._spend(1)
+        if written is None or isinstance(written, bool):
+            return written
+        if isinstance(written, int):
+            return self._of_size(written, written.bit_length() // 16)
+        if isinstance(written, str):
+            return self._of_size(written, len(written) // 4)
+        if not isinstance(written, list):
+            raise Malformed("not a value")
+        letter, *rest = written
+        if letter in _MAKERS or letter == "d":
+            (items,) = rest
+            return self._collection(letter, items, depth + 1)
+        if letter == "?" and self._unplain is not None:
+            name, why = rest
+            return self._unplain(str(name)[:100], str(why)[:100])
+        return self._atom(letter, rest)
+
+    def _collection(self, letter: str, items: Any, depth: int) -> Any:
+        if letter == "d":
+            pairs = [(self.read(key, depth), self.read(item, depth)) for key, item in items]
+            return dict(pairs) if _spread(key for key, _ in pairs) else self._clashing(letter)
+        read = [self.read(item, depth) for item in items]
+        if letter in _KINDS and not _spread(read):
+            return self._clashing(letter)
+        return _MAKERS[letter](read)
+
+    def _clashing(self, letter: str) -> Any:
+        if self._unplain is None:
+            raise Malformed(_CLASHING)
+        return self._unplain(_KINDS[letter], _CLASHING)
+
+    def _atom(self, letter: Any, rest: list[Any]) -> Any:
+        match letter:
+            case "i":
+                number = int(rest[0], 16)
+                return self._of_size(number, number.bit_length() // 16)
+            case "f":
+                return float.fromhex(rest[0])
+            case "c":
+                return complex(float.fromhex(rest[0]), float.fromhex(rest[1]))
+            case "b":
+                data = bytes.fromhex(rest[0])
+                return self._of_size(data, len(data) // 4)
         raise Malformed("not a value")
-    letter, *rest = written
-    if letter in _MAKERS:
-        (items,) = rest
-        return _MAKERS[letter]([_read(item, unplain, depth + 1) for item in items])
-    if letter == "d":
-        (pairs,) = rest
-        return {_read(key, unplain, depth + 1): _read(item, unplain, depth + 1) for key, item in pairs}
-    if letter == "?" and unplain is not None:
-        name, why = rest
-        return unplain(str(name)[:100], str(why)[:100])
-    return _read_atom(letter, rest)
+
+    def _of_size(self, value: Any, units: int) -> Any:
+        self._spend(units)
+        return value
+
+    def _spend(self, units: int) -> None:
+        self._units -= units
+        if self._units < 0:
+            raise Malformed("too large")
 
 
-def _read_atom(letter: Any, rest: list[Any]) -> Any:
-    match letter:
-        case "i":
-            return int(rest[0], 16)
-        case "f":
-            return float.fromhex(rest[0])
-        case "c":
-            return complex(float.fromhex(rest[0]), float.fromhex(rest[1]))
-        case "b":
-            return bytes.fromhex(rest[0])
-    raise Malformed("not a value")
+def _spread(keys: Iterable[Any]) -> bool:
+    """Whether a set or dictionary of these can be made in a reasonable time.
+
+    Each item is compared with all others of the same hash, and a learner can choose numbers that all have the same
+    one. Hashes are sorted here because counting them in a dictionary would be as slow.
+    """
+    hashes = sorted(map(hash, keys))
+    return all(one != other for one, other in zip(hashes, hashes[MOST_ALIKE:], strict=False))
