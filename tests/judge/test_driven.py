@@ -15,9 +15,10 @@ from driven_statements import FAILS, HOLDS, LEARNERS
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook
-from studyhall_judge.driven import question
+from studyhall_judge.driven import DrivenRun, question
 from studyhall_judge.report import Limits, Release
 from studyhall_judge.sandbox import plain
+from studyhall_judge.scoring import CellOutcome, Ending
 from studyhall_notebooks.driven import Unplain, parse_driven, to_plain
 from studyhall_notebooks.driven.values import same
 from studyhall_notebooks.parsing import write_notebook
@@ -470,3 +471,46 @@ def test_a_set_of_clashing_numbers_from_a_learner_is_no_value(judge):
     report = judge.grade(release, answered(learner, {"answer": answer})).report
     assert str(report.tests[0].status) == "failed"
     assert "hashes are equal" in report.tests[0].staff_message
+
+
+DEEP = """
+def lists(depth):
+    return [lists(depth - 1)] if depth else []
+
+def dictionaries(depth):
+    return {"a": dictionaries(depth - 1)} if depth else {}
+
+def table(depth):
+    return {(1,): [table(depth - 2)]} if depth > 0 else {}
+"""
+
+
+def deep(depth, before, after, middle):
+    """Return a value that is nested so deeply, as constants of a test cell: Python reads no more than 200 brackets."""
+    return before * depth + middle + after * depth
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "middle"),
+    [("lists", "[", "]", "[]"), ("dictionaries", '{"a": ', "}", "{}"), ("table", "{(1,): [", "]}", "{}")],
+)
+def test_what_is_nested_as_deeply_as_a_value_may_be_comes_back(judge, name, before, after, middle):
+    levels = 25 if name == "table" else 50
+    tests = [
+        f'check.call("{name}", 50).equals({deep(levels, before, after, middle)})',
+        f'check.call("{name}", 52).equals({deep(levels + 2, before, after, middle)})',
+        f'check.call("{name}", 40).equals(None)',
+        f'check.call("{name}", 400).equals(None)',
+    ]
+    cells = [(f"test_{number}", IMPORT + test, 1) for number, test in enumerate(tests)]
+    release, learner = build([("answer", "...", 0), *cells])
+    report = judge.grade(release, answered(learner, {"answer": DEEP})).report
+    assert [test.points for test in report.tests] == [1, 0, 0, 0]
+    assert "nested too deeply" in report.tests[1].staff_message
+    assert not report.flags
+
+
+def test_an_answer_without_a_value_is_not_none():
+    run = DrivenRun(parse_driven(IMPORT + 'check.call("f").equals(None)'))
+    run.add(run.test.checks[0], CellOutcome(Ending.finished), {"error": None, "outputs": [], "seconds": 0.0})
+    assert run.seen[0][2].held is False
