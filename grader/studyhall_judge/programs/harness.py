@@ -18,6 +18,9 @@ from studyhall_judge.programs.languages import Language
 from studyhall_judge.programs.values import BadValue, Type
 
 _FOLDER = Path(__file__).resolve().parent / "harnesses"
+MAX_DEPTH = 100
+"""Lists and objects within each other that a function may return: what compares and shows them goes down into each."""
+
 _SCRIPTS = ("python", "javascript", "typescript")
 
 
@@ -96,7 +99,11 @@ class Call:
             raise BadValue("the answer could not be read") from error
         if not isinstance(answer, dict) or "value" not in answer:
             unfit = str(answer.get("unfit"))[:60] if isinstance(answer, dict) else "?"
-            raise BadValue(f"{self._function.name} returned something that is no plain value ({unfit})")
+            raise BadValue(
+                f"the function {self._function.name} returned something that is no plain value ({unfit})"
+            )
+        if values.is_deeper_than(answer["value"], MAX_DEPTH):
+            raise BadValue(f"the function {self._function.name} returned a value that is nested too deeply")
         return answer["value"]
 
     def _ending(self) -> str:

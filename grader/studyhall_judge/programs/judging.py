@@ -206,7 +206,7 @@ class ProgramSubmission:
             try:
                 actual = self._call.from_result(outcome.result)
             except BadValue as error:
-                verdict, message, actual = Verdict.wrong_answer, f"{error}.".capitalize(), None
+                verdict, message, actual = Verdict.wrong_answer, _sentence(str(error)), None
         elif self._call is not None:
             actual = None
         if verdict is Verdict.accepted:
@@ -354,6 +354,11 @@ def _compile_message(outcome: Outcome, limit_ms: int) -> str:
         case Ending.too_large:
             return "The program that was made from your code is too large."
     return "Your code could not be compiled. The compiler says why."
+
+
+def _sentence(words: str) -> str:
+    """Return words as a sentence; not `str.capitalize`, which makes every other letter of a name small."""
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _text(data: bytes) -> str:

@@ -69,6 +69,20 @@ def to_words(value: Any, kind: Type) -> list[str]:
     raise BadValue(f"{str(value)[:60]!r} is not a value of type {kind.name}")
 
 
+def is_deeper_than(value: Any, depth: int) -> bool:
+    """Whether a JSON value has more than ``depth`` lists and objects within each other."""
+    level = [value]
+    for _ in range(depth + 1):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, list):
+                inner += one
+            elif isinstance(one, dict):
+                inner += one.values()
+        level = inner
+    return bool(level)
+
+
 def _fits(value: int, name: str) -> bool:
     most: int = 1 << _BITS[name]
     return -most <= value < most
