@@ -280,6 +280,21 @@ def test_near_values(value, expected, near):
     assert close(value, expected, rel=1e-3, abs_=1e-9) is near
 
 
+@pytest.mark.parametrize(
+    ("printed", "expected", "held"),
+    [
+        ("a \r\nb\t\n\n", "a\nb", True),
+        (" a\n", "a", False),
+        ("\na\n", "a", False),
+        *((f"a{end}b", "a\nb", False) for end in "\x0c\x1c\x85\r\u2028"),
+        *((f"a{blank}", "a", False) for blank in "\x0c\x1c\xa0"),
+    ],
+)
+def test_printed_text_is_compared_without_blanks_at_the_ends_of_lines(printed, expected, held):
+    wanted = Check(Subject("call", "f"), Expectation("prints", expected))
+    assert decide(wanted, Observed(printed=printed)).held is held
+
+
 def test_an_error_of_many_kinds_counts_for_the_first():
     wanted = Check(Subject("call", "f"), Expectation("raises", "TypeError"))
     assert decide(wanted, Observed(error=Raised("X", "TypeError"))).held
