@@ -24,6 +24,7 @@ from studyhall_notebooks.driven import (
     show,
 )
 
+from studyhall_judge.messages import COMPARATOR_ERROR
 from studyhall_judge.rebuild import CellKind, PlannedCell
 from studyhall_judge.sandbox import plain
 from studyhall_judge.scoring import CellError, CellOutcome, Ending
@@ -82,10 +83,12 @@ class DrivenRun:
         """The places of checks that a comparator decides."""
         return [place for place, (_, _, judgement) in enumerate(self.seen) if judgement.held is None]
 
-    def settle(self, place: int, *, held: bool, note: str) -> None:
-        """Take a comparator's word for the check at ``place``."""
+    def settle(self, place: int, *, held: bool, note: str, fault: bool = False) -> None:
+        """Take a comparator's word for the check at ``place``; ``fault`` says that it failed to decide."""
         check, seen, judgement = self.seen[place]
-        self.seen[place] = check, seen, replace(judgement, held=held, said=f"{judgement.said} {note}".strip())
+        said = f"{judgement.said} {note}".strip()
+        error = Raised(COMPARATOR_ERROR, "Exception", said) if fault else None
+        self.seen[place] = check, seen, replace(judgement, held=held, said=said, error=error)
 
     def _first_failure(self) -> tuple[Check, Judgement] | None:
         return next((((one, said) for one, _, said in self.seen if said.held is False)), None)
@@ -173,7 +176,8 @@ def comparison(run: DrivenRun, node: NotebookNode) -> list[PlannedCell]:
     checks = []
     for place in run.undecided:
         check, seen, _ = run.seen[place]
-        asked = Subject("call", str(check.expectation.expected), (seen.value,))
+        # Of what the comparator returns only the truth comes out: it may be a match, or a number of any kind.
+        asked = Subject("call", str(check.expectation.expected), (seen.value,), form="truth")
         checks.append(Check(asked, Expectation("equals", None), check.line))
     return [
         PlannedCell(CellKind.author, run.test.comparators, node, None),
@@ -189,10 +193,13 @@ def settle(run: DrivenRun, outcomes: Sequence[CellOutcome | None]) -> None:
     for place, outcome in zip(run.undecided, outcomes, strict=True):
         said = outcome.driven if outcome is not None else None
         if said is None or not said.seen:
-            run.settle(place, held=False, note="The comparator did not end.")
+            run.settle(place, held=False, note="The comparator did not end.", fault=True)
             continue
         _, seen, _ = said.seen[0]
         if seen.error is None:
-            run.settle(place, held=bool(seen.value) and not isinstance(seen.value, Unplain), note="")
-        else:
+            run.settle(place, held=seen.value is True, note="")
+        elif seen.error.name == "AssertionError":
             run.settle(place, held=False, note=seen.error.message)
+        else:
+            note = f"The comparator raised {seen.error.name}: {seen.error.message}"
+            run.settle(place, held=False, note=note, fault=True)

@@ -50,7 +50,11 @@ _BY_EXCEPTION = {
     "OverflowError": "A number became too large.",
     "UnicodeDecodeError": "Some bytes were not text in the expected encoding.",
 }
+COMPARATOR_ERROR = "ComparatorError"
+"""Names the error of a test's own function that should have decided about a value, and failed or never ended."""
+
 _UNKNOWN = "Your code raised an error while this test ran."
+_UNDECIDED = "This test could not decide whether the result is right. The fault may lie in the test."
 _PLAIN_FAILURE = "The result is not what this test expects."
 _NO_CREDIT = "This test gave only a part of its points."
 
@@ -74,6 +78,8 @@ def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dy
     if error.name == "AssertionError":
         shown = _assertion_text(error.message, source, dynamic=dynamic)
         return shown or clean(error.told) or _PLAIN_FAILURE
+    if error.name == COMPARATOR_ERROR:
+        return f"{clean(error.about)}: {_UNDECIDED}"
     said = _BY_EXCEPTION.get(error.name, _UNKNOWN)
     if error.about:
         said = f"{clean(error.about)}: {said}"
@@ -89,7 +95,7 @@ def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dy
 def needs_second_look(outcome: CellOutcome, source: str) -> bool:
     """Whether a visible test's message holds more than its own text, so that a clean run could show more."""
     error = outcome.error
-    if error is None or not error.message:
+    if error is None or not error.message or error.name == COMPARATOR_ERROR:
         return False
     return error.name != "AssertionError" or error.message not in string_constants(source)
 

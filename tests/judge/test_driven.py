@@ -243,8 +243,13 @@ check.variable("table").as_dict().equals({"name": ["a", "b"], "price": [1.5, flo
         ("return value == 9", "passed", ""),
         ("return value > 100", "failed", "gave 9"),
         ("assert value > 100, 'too small'", "failed", "too small"),
-        ("while True: pass", "failed", "did not end"),
-        ("import os; os._exit(0)", "failed", "did not end"),
+        ("import re; return re.match('9', str(value))", "passed", ""),
+        ("import decimal; return decimal.Decimal(value)", "passed", ""),
+        ("import re; return re.match('8', str(value))", "failed", "gave 9"),
+        ("return 0.0", "failed", "gave 9"),
+        ("return value.nothing", "error", "The comparator raised AttributeError"),
+        ("while True: pass", "error", "did not end"),
+        ("import os; os._exit(0)", "error", "did not end"),
     ],
 )
 def test_comparators(judge, comparator, status, note, limits):
@@ -267,6 +272,9 @@ def test_comparators(judge, comparator, status, note, limits):
     report = judge.grade(release, texts, limits=limits({"limits": {"cell_seconds": 3}})).report
     assert [str(one.status) for one in report.tests] == [status, "passed"]
     assert note in report.tests[0].staff_message
+    if status == "error":
+        assert "could not decide" in report.tests[0].learner_message
+        assert "AttributeError" not in report.tests[0].learner_message
 
 
 def test_a_comparator_does_not_run_beside_the_learners_code(judge):
@@ -321,8 +329,10 @@ def test_the_judge_says_of_every_statement_what_a_kernel_says(judge, scoring):
     ]
     assert not lost
     assert [test.points for test in wrong] == [0.0] * len(FAILS)
-    for test, said in zip(wrong, FAILS.values(), strict=True):
-        if "ended with an error" not in said:  # told in other words: the learner reads no error's name
+    for test, (source, said) in zip(wrong, FAILS.items(), strict=True):
+        if "def bad" in source:
+            assert "could not decide" in test.learner_message
+        elif "ended with an error" not in said:  # told in other words: the learner reads no error's name
             assert test.learner_message.startswith(said)
 
 

@@ -148,6 +148,40 @@ def test_a_cell_without_checks_needs_no_reason(source):
     assert why_not_driven(source) is None
 
 
+@pytest.mark.parametrize(
+    ("cell", "missing"),
+    [
+        ("def fits(v):\n    return np.all(v)", "np"),
+        ("def fits(v):\n    return abs(v - 1) < TOL", "TOL"),
+        ("def fits(v):\n    return helper(v)\ndef helper(v):\n    return [limit for x in v]", "limit"),
+        ("def fits(v: np.ndarray):\n    return True", "np"),
+        ("def fits(v):\n    def inner():\n        return v + there\n    return inner()", "there"),
+        ("def fits(v):\n    return check.call('f', v)", "check"),
+    ],
+)
+def test_a_comparator_that_needs_other_cells_is_not_driven(cell, missing):
+    source = f"{IMPORT}{cell}\ncheck.call('f').satisfies(fits)"
+    assert parse_driven(source) is None
+    assert f"needs {missing}:" in why_not_driven(source)
+    assert parse_driven(source.replace("satisfies(fits)", "equals(1)")) is not None
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "import numpy as np\nTOL = 1e-3\ndef fits(v):\n    return np.all(abs(v) < TOL)",
+        "def fits(v):\n    return helper(v)\ndef helper(v):\n    return all(x > 1 for x in v)",
+        "def fits(v):\n    import os\n    def inner(w=v):\n        return w, os, v, __name__\n    return inner()",
+        "def unused(v):\n    return np\ndef fits(v: int) -> bool:\n    return fits is not None",
+        "import os.path\ndef fits(v):\n    class A:\n        x = v\n    return os.path, A.x, globals()",
+    ],
+)
+def test_a_comparator_may_use_what_its_cell_defines(cell):
+    source = f"{IMPORT}{cell}\ncheck.call('f').satisfies(fits)"
+    assert why_not_driven(source) is None
+    assert parse_driven(source) is not None
+
+
 def test_a_parsed_cell_says_all_that_it_holds():
     source = (
         IMPORT

@@ -50,6 +50,8 @@ def _name_of(value: Any) -> str:
 
 
 def _as_form(value: Any, form: str) -> Any:
+    if form == "truth":
+        return bool(value)
     if form == "list":
         if not hasattr(value, "tolist") and hasattr(value, "to_numpy"):
             value = value.to_numpy()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from studyhall_notebooks.driven.comparators import missing_names
 from studyhall_notebooks.driven.statements import (
     Check,
     DrivenTest,
@@ -86,9 +87,23 @@ class _Reading:
             raise _NotDriven("it holds no check")
         if self._partial is not None and self._points is None:
             raise _NotDriven(f"its last line should be {self._partial}.points(…)")
-        uses_staff = any(one.expectation.verb == "satisfies" for one in self._checks)
-        staff = ast.unparse(ast.Module(self._staff, [])) if uses_staff else ""
+        staff = self._comparators_code()
         return DrivenTest(tuple(self._checks), self._points, staff)
+
+    def _comparators_code(self) -> str:
+        """Return what the comparators are, with what they need of the cell; nothing when no check uses one."""
+        used = {
+            one.expectation.expected: one.line for one in self._checks if one.expectation.verb == "satisfies"
+        }
+        if not used:
+            return ""
+        missing = missing_names(self._staff, set(used))
+        if missing:
+            raise _NotDriven(
+                f"line {min(used.values())}: what decides here needs {', '.join(missing)}: it runs by itself, "
+                "without the notebook's other cells, so import or define this in the same cell"
+            )
+        return ast.unparse(ast.Module(self._staff, []))
 
     def _take(self, statement: ast.stmt) -> None:
         match statement:

@@ -20,7 +20,7 @@ MAX_UNITS: Final = 100_000
 
 _LONGEST_SHOWN: Final = 120
 
-Form = Literal["", "list", "dict"]
+Form = Literal["", "list", "dict", "truth"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def to_plain(value: Any, form: Form = "") -> Any:
     Args:
         value: what the code gave.
         form: ``list`` turns arrays, columns, tables (a list of rows), iterators and other collections into lists
-            first, ``dict`` turns tables and columns into dictionaries; empty leaves the value as it is.
+            first, ``dict`` turns tables and columns into dictionaries, ``truth`` asks whether the value is true;
+            empty leaves it as it is.
     """
     try:
         return _Conversion().convert(as_form(value, form), 0)
@@ -53,7 +54,9 @@ def to_plain(value: Any, form: Form = "") -> Any:
 
 
 def as_form(value: Any, form: Form) -> Any:
-    """Return the collection as a list or a dictionary of its items, as `to_plain` says."""
+    """Return the value in a form, as `to_plain` says."""
+    if form == "truth":
+        return bool(value)
     if form == "list":
         if not hasattr(value, "tolist") and hasattr(value, "to_numpy"):
             value = value.to_numpy()
