@@ -38,10 +38,15 @@ def question(check: Check) -> dict[str, Any]:
     return {
         "kind": subject.kind,
         "name": subject.name,
-        "args": plain.encode(subject.args),
-        "kwargs": plain.encode(dict(subject.kwargs)),
+        "args": plain.encode_arguments(subject.args),
+        "kwargs": plain.encode_arguments(dict(subject.kwargs)),
         "steps": [
-            [step.kind, step.name, plain.encode(step.args), plain.encode(dict(step.kwargs))]
+            [
+                step.kind,
+                step.name,
+                plain.encode_arguments(step.args),
+                plain.encode_arguments(dict(step.kwargs)),
+            ]
             for step in subject.steps
         ],
         "stdin": subject.stdin,

@@ -28,7 +28,11 @@ _BY_ENDING = {
     Ending.not_run: "This test did not run, because the time or the restarts for the whole notebook were used up.",
 }
 
+COMPARATOR_ERROR = "ComparatorError"
+"""Names the error of a test's own function that should have decided about a value, and failed or never ended."""
+
 _BY_EXCEPTION = {
+    COMPARATOR_ERROR: "This test could not decide whether the result is right. The fault may lie in the test.",
     "NameError": "A name that this test needs is not defined. Is it spelled as the task says?",
     "NotImplementedError": "This task has no answer yet.",
     "TypeError": "A value had a type that does not fit what is done with it, or a call had the wrong arguments.",
@@ -50,11 +54,7 @@ _BY_EXCEPTION = {
     "OverflowError": "A number became too large.",
     "UnicodeDecodeError": "Some bytes were not text in the expected encoding.",
 }
-COMPARATOR_ERROR = "ComparatorError"
-"""Names the error of a test's own function that should have decided about a value, and failed or never ended."""
-
 _UNKNOWN = "Your code raised an error while this test ran."
-_UNDECIDED = "This test could not decide whether the result is right. The fault may lie in the test."
 _PLAIN_FAILURE = "The result is not what this test expects."
 _NO_CREDIT = "This test gave only a part of its points."
 
@@ -78,15 +78,13 @@ def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dy
     if error.name == "AssertionError":
         shown = _assertion_text(error.message, source, dynamic=dynamic)
         return shown or clean(error.told) or _PLAIN_FAILURE
-    if error.name == COMPARATOR_ERROR:
-        return f"{clean(error.about)}: {_UNDECIDED}"
     said = _BY_EXCEPTION.get(error.name, _UNKNOWN)
     if error.about:
         said = f"{clean(error.about)}: {said}"
     if (
         dynamic
         and error.message
-        and error.name not in ("SystemExit", "KeyboardInterrupt", "NotImplementedError")
+        and error.name not in ("SystemExit", "KeyboardInterrupt", "NotImplementedError", COMPARATOR_ERROR)
     ):
         return f"{said} Python says: {clean(error.message)}"
     return said

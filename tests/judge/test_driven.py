@@ -524,3 +524,21 @@ def test_an_answer_without_a_value_is_not_none():
     run = DrivenRun(parse_driven(IMPORT + 'check.call("f").equals(None)'))
     run.add(run.test.checks[0], CellOutcome(Ending.finished), {"error": None, "outputs": [], "seconds": 0.0})
     assert run.seen[0][2].held is False
+
+
+def test_large_and_deep_arguments_arrive(judge):
+    nested = "[" * 51 + "]" * 51
+    tests = [
+        'check.call("size", [7] * 100_000, [8] * 100_000).equals([100_000, 100_000])',
+        'check.call("size", "\N{SNOWMAN}" * 100_000).equals([100_000])',
+        'check.call("same", NESTED).equals(NESTED)'.replace("NESTED", nested),
+        'def fits(value):\n    return value == NESTED\ncheck.call("same", NESTED).satisfies(fits)'.replace(
+            "NESTED", nested
+        ),
+    ]
+    answer = "def size(*items):\n    return [len(item) for item in items]\ndef same(value):\n    return value"
+    cells = [(f"test_{number}", IMPORT + test, 1) for number, test in enumerate(tests)]
+    release, learner = build([("answer", "...", 0), *cells])
+    report = judge.grade(release, answered(learner, {"answer": answer})).report
+    assert {test.kind for test in report.tests} == {"driven"}
+    assert [test.points for test in report.tests] == [1] * len(tests), report.tests

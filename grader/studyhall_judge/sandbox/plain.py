@@ -18,6 +18,9 @@ MAX_DEPTH = 50
 MAX_UNITS = 100_000
 """As in a kernel: every item is a unit, and so are each four characters of a text."""
 
+MAX_ARGUMENT_UNITS = 310_000
+"""A little more than the text of a test may make, which is looked at when the test is read."""
+
 MAX_BYTES = 8_000_000
 """What a value of that size can take on the channel."""
 
@@ -39,9 +42,22 @@ class _TooMuch(Exception):
 def encode(value: Any, form: str = "") -> Any:
     """Return a value as JSON; what is not plain, or is too large, by its type's name. Runs the learner's methods."""
     try:
-        return _Writer().write(_as_form(value, form), 0)
+        return _Writer(MAX_UNITS, MAX_DEPTH).write(_as_form(value, form), 0)
     except _TooMuch as reason:
         return ["?", _name_of(value), str(reason)]
+
+
+def encode_arguments(values: tuple[Any, ...] | dict[str, Any]) -> Any:
+    """Return arguments of a call as JSON. Raises `ValueError` when they are larger than a test's text may make them."""
+    try:
+        return _Writer(MAX_ARGUMENT_UNITS, MAX_DEPTH + 1).write(values, 0)
+    except _TooMuch as reason:
+        raise ValueError(str(reason)) from None
+
+
+def decode_arguments(written: Any) -> Any:
+    """Return the arguments that `encode_arguments` wrote. Raises `Malformed`."""
+    return _decode(written, _Reader(None, MAX_ARGUMENT_UNITS, MAX_DEPTH + 1))
 
 
 def _name_of(value: Any) -> str:
@@ -64,11 +80,12 @@ def _as_form(value: Any, form: str) -> Any:
 
 
 class _Writer:
-    def __init__(self) -> None:
-        self._units = MAX_UNITS
+    def __init__(self, units: int, depth: int) -> None:
+        self._units = units
+        self._depth = depth
 
     def write(self, value: Any, depth: int) -> Any:
-        if depth > MAX_DEPTH:
+        if depth > self._depth:
             raise _TooMuch("a value that is nested too deeply to compare")
         self._spend(1)
         if value is None:
@@ -137,31 +154,35 @@ _MAKERS: dict[str, Callable[[list[Any]], Any]] = {"l": list, "t": tuple, "s": se
 _KINDS = {"s": "set", "z": "frozenset", "d": "dict"}
 
 
-def decode(written: Any, unplain: Callable[[str, str], Any] | None = None, units: int = MAX_UNITS) -> Any:
+def decode(written: Any, unplain: Callable[[str, str], Any] | None = None) -> Any:
     """Return the value that was written.
 
     Args:
         written: what `encode` made, or what somebody wants us to take for it.
         unplain: makes what stands for a value that is not plain, of its type's name and a reason; without it such a
             value is malformed.
-        units: how large it may be.
 
     Raises:
         Malformed: it is not in this notation, or larger or deeper than `encode` writes.
     """
+    return _decode(written, _Reader(unplain, MAX_UNITS, MAX_DEPTH))
+
+
+def _decode(written: Any, reader: _Reader) -> Any:
     try:
-        return _Reader(unplain, units).read(written, 0)
+        return reader.read(written, 0)
     except (TypeError, ValueError, IndexError, OverflowError) as error:
         raise Malformed(str(error)) from error
 
 
 class _Reader:
-    def __init__(self, unplain: Callable[[str, str], Any] | None, units: int) -> None:
+    def __init__(self, unplain: Callable[[str, str], Any] | None, units: int, depth: int) -> None:
         self._unplain = unplain
         self._units = units
+        self._depth = depth
 
     def read(self, written: Any, depth: int) -> Any:
-        if depth > MAX_DEPTH:
+        if depth > self._depth:
             raise Malformed("nested too deeply")
         self._spend(1)
         if written is None or isinstance(written, bool):

@@ -15,6 +15,7 @@ from studyhall_notebooks.driven.statements import (
     Step,
     Subject,
 )
+from studyhall_notebooks.driven.values import MAX_DEPTH, MAX_WRITTEN_UNITS, fits
 
 MODULE: Final = "studyhall_notebooks.driven"
 _BEGINNINGS: Final = ("call", "variable", "partial")
@@ -252,10 +253,18 @@ class _Reading:
         ):
             raise _refused(call, "arguments with * cannot be read")
         named = {str(one.arg): self._literal(one.value) for one in call.keywords}
-        return [self._literal(one) for one in call.args], named
+        values = [self._literal(one) for one in call.args]
+        if not all(fits(one, units=MAX_WRITTEN_UNITS, depth=MAX_DEPTH) for one in (*values, *named.values())):
+            raise _refused(call, f"an argument has more than {MAX_DEPTH} levels of lists and the like")
+        if not fits([values, named], units=MAX_WRITTEN_UNITS):
+            raise _refused(call, _TOO_LARGE)
+        return values, named
 
     def _literal(self, node: ast.expr) -> Any:
-        return _Literal(self._constants).value(node)
+        value = _Literal(self._constants).value(node)
+        if not fits(value, units=MAX_WRITTEN_UNITS):
+            raise _refused(node, _TOO_LARGE)
+        return value
 
 
 def _method(call: ast.Call) -> str:
@@ -285,6 +294,7 @@ _SIGNS: Final[dict[type[ast.unaryop], Callable[[Any], Any]]] = {
     ast.USub: operator.neg,
     ast.Not: operator.not_,
 }
+_TOO_LARGE: Final = f"the values that stand here are larger than {MAX_WRITTEN_UNITS:,} items"
 _ONLY_WRITTEN: Final = "only values that are written out can be sent"
 _FLOATS: Final = ("nan", "inf", "-inf", "+inf")
 

@@ -18,6 +18,9 @@ MAX_DEPTH: Final = 50
 MAX_UNITS: Final = 100_000
 """Size of a value: every item is a unit, and so are each four characters of a text."""
 
+MAX_WRITTEN_UNITS: Final = 300_000
+"""Size of a value that a test's own text may make."""
+
 _LONGEST_SHOWN: Final = 120
 
 Form = Literal["", "list", "dict", "truth"]
@@ -104,6 +107,23 @@ def _size(plain: Any) -> int:
     if isinstance(plain, str | bytes):
         return len(plain) // 4
     return plain.bit_length() // 16 if isinstance(plain, int) else 0
+
+
+def fits(value: Any, *, units: int, depth: int | None = None) -> bool:
+    """Return whether a plain value is at most so large, in units, and has at most so many levels of containers."""
+    waiting = [(value, 0)]
+    while waiting:
+        one, level = waiting.pop()
+        units -= 1 + _size(one)
+        if units < 0 or (depth is not None and level > depth):
+            return False
+        if isinstance(one, list | tuple | set | frozenset):
+            if len(one) > units:
+                return False
+            waiting += [(item, level + 1) for item in one]
+        elif isinstance(one, dict):
+            waiting += [(part, level + 1) for pair in one.items() for part in pair]
+    return True
 
 
 _ATOMS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
