@@ -84,6 +84,22 @@ def test_learners_cannot_reach_the_tests_own_values():
     assert run(test, learners)[0] is None
 
 
+def test_arguments_that_cannot_be_written_out_are_copied_as_they_hang_together():
+    learners = "def same(items):\n    items.append(3)\n    return items[0] is items[1]\n"
+    test = """
+class Thing:
+    pass
+thing = Thing()
+things = [thing, thing]
+check.call("same", things).equals(True)
+check.variable("things").then("__len__").equals(2)
+endless = [[1], [2]]
+endless.append(endless)
+check.call("same", endless).equals(False)
+"""
+    assert run(test, learners)[0] is None
+
+
 # What is driven and what is not
 
 
@@ -265,6 +281,29 @@ def writable(value):
     if isinstance(value, list):
         return "[" + ", ".join(map(writable, value)) + "]"
     return f'float("{value}")' if isinstance(value, float) and value - value != 0 else ascii(value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "why"),
+    [
+        ("[[0] * 1000] * 301", "larger than 300,000"),
+        ("[[[0] * 1000] * 1000] * 1000", "larger than 300,000"),
+        ("[0] * 100000, [0] * 100000, third=[0] * 100000", "larger than 300,000"),
+        ("'x' * 100000 * 1", None),
+        ("[0] * 100000", None),
+        ("[" * 51 + "]" * 51, None),
+        ("[" * 52 + "]" * 52, "50 levels"),
+        ("{1: " * 52 + "2" + "}" * 52, "50 levels"),
+    ],
+)
+def test_an_argument_that_is_too_large_to_send_is_refused(argument, why):
+    for call in (f"check.call('f', {argument})", f"check.call('f').then('g', {argument})"):
+        reason = why_not_driven(f"{IMPORT}{call}.equals(1)")
+        assert reason is None if why is None else why in reason
+
+
+def test_an_expected_value_that_nothing_can_equal_is_refused():
+    assert "larger" in why_not_driven(IMPORT + "check.call('f').equals([[[0] * 1000] * 1000] * 1000)")
 
 
 def test_deep_and_long_sources_are_refused_not_followed():
