@@ -52,6 +52,14 @@ def read_type(text: str) -> Type:
     return Type("list", read_type(found[1]))
 
 
+def plain_name(text: str) -> str:
+    """Return the name of the plain type within all lists of a type as problems write it; nothing when there is none."""
+    try:
+        return read_type(text).plain
+    except BadValue:
+        return ""
+
+
 def to_words(value: Any, kind: Type) -> list[str]:
     """Write a JSON value down as words. Raises `BadValue`."""
     match kind.name, value:
