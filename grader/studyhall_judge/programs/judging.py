@@ -115,10 +115,13 @@ class ProgramSubmission:
         yield self._report(message)
 
     def _prepare(self) -> Prepared:
+        code = self._request.code.removeprefix(
+            "\ufeff"
+        )  # some editors begin with it, and not all compilers take it
         if self._call is not None:
-            return self._call.prepare(self._request.code)
+            return self._call.prepare(code)
         source = self._source
-        return Prepared({source: self._request.code.encode("utf-8", "replace")}, source)
+        return Prepared({source: code.encode("utf-8", "replace")}, source)
 
     @property
     def _source(self) -> str:
@@ -221,9 +224,9 @@ class ProgramSubmission:
         shown = _cut(actual) if self._call is None and isinstance(actual, str) else _plain(actual)
         return self._result(test, verdict, message, staff).model_copy(
             update={
-                "time_ms": round(outcome.cpu_ms, 1),
-                "wall_ms": round(outcome.wall_ms, 1),
-                "memory_mb": round(outcome.peak_mb, 1),
+                "time_ms": _measured(outcome.cpu_ms),
+                "wall_ms": _measured(outcome.wall_ms),
+                "memory_mb": _measured(outcome.peak_mb),
                 "actual": shown,
                 "errors": _cut(_text(outcome.errors)),
             }
@@ -354,6 +357,11 @@ def _compile_message(outcome: Outcome, limit_ms: int) -> str:
         case Ending.too_large:
             return "The program that was made from your code is too large."
     return "Your code could not be compiled. The compiler says why."
+
+
+def _measured(figure: float) -> float | None:
+    """Return a figure for a report; nothing uses 0, which says that a program was ended before it was measured."""
+    return round(figure, 1) if figure else None
 
 
 def _sentence(words: str) -> str:
