@@ -33,6 +33,10 @@ def spoil(items):
     items.append(0)
     return len(items)
 
+def fill(rows, *others, more=()):
+    rows[0][0] = 1
+    return [rows, *others, more]
+
 def anything():
     return Anything()
 
@@ -72,6 +76,8 @@ HOLDS = [
     'check.variable("names").as_list().equals(["Ada", "Grace"])',
     'check.call("multiples", 7).as_list().equals([0, 7, 14])',
     'items = [1]\ncheck.call("spoil", items).equals(2)\ncheck.call("spoil", items).equals(2)',
+    'check.call("fill", [[0] * 2] * 2).equals([[[1, 0], [0, 0]], ()])',
+    'a = [0]\ncheck.call("fill", [a, a], a, more=a).equals([[[1], [0]], [0], [0]])',
     'def odd(n):\n    return n % 2 == 1\ncheck.call("square", 3).satisfies(odd)',
     'def odd(n):\n    assert n % 2 == 1\n    return True\ncheck.call("square", 3).satisfies(odd)',
 ]

@@ -24,6 +24,7 @@ from studyhall_notebooks.driven import (
     show,
 )
 
+from studyhall_judge.messages import COMPARATOR_ERROR
 from studyhall_judge.rebuild import CellKind, PlannedCell
 from studyhall_judge.sandbox import plain
 from studyhall_judge.scoring import CellError, CellOutcome, Ending
@@ -37,10 +38,15 @@ def question(check: Check) -> dict[str, Any]:
     return {
         "kind": subject.kind,
         "name": subject.name,
-        "args": plain.encode(subject.args),
-        "kwargs": plain.encode(dict(subject.kwargs)),
+        "args": plain.encode_arguments(subject.args),
+        "kwargs": plain.encode_arguments(dict(subject.kwargs)),
         "steps": [
-            [step.kind, step.name, plain.encode(step.args), plain.encode(dict(step.kwargs))]
+            [
+                step.kind,
+                step.name,
+                plain.encode_arguments(step.args),
+                plain.encode_arguments(dict(step.kwargs)),
+            ]
             for step in subject.steps
         ],
         "stdin": subject.stdin,
@@ -82,10 +88,12 @@ class DrivenRun:
         """The places of checks that a comparator decides."""
         return [place for place, (_, _, judgement) in enumerate(self.seen) if judgement.held is None]
 
-    def settle(self, place: int, *, held: bool, note: str) -> None:
-        """Take a comparator's word for the check at ``place``."""
+    def settle(self, place: int, *, held: bool, note: str, fault: bool = False) -> None:
+        """Take a comparator's word for the check at ``place``; ``fault`` says that it failed to decide."""
         check, seen, judgement = self.seen[place]
-        self.seen[place] = check, seen, replace(judgement, held=held, said=f"{judgement.said} {note}".strip())
+        said = f"{judgement.said} {note}".strip()
+        error = Raised(COMPARATOR_ERROR, "Exception", said) if fault else None
+        self.seen[place] = check, seen, replace(judgement, held=held, said=said, error=error)
 
     def _first_failure(self) -> tuple[Check, Judgement] | None:
         return next((((one, said) for one, _, said in self.seen if said.held is False)), None)
@@ -145,9 +153,12 @@ def _observed(answer: dict[str, Any], outputs: list[dict[str, Any]]) -> Observed
         name, base, message = (str(raised.get(key, ""))[:2000] for key in ("name", "base", "message"))
         return Observed(None, Raised(name, base, message), printed)
     try:
-        return Observed(plain.decode(answer.get("value"), Unplain), None, printed)
+        if "value" in answer:
+            return Observed(plain.decode(answer["value"], Unplain), None, printed)
     except plain.Malformed:
-        return Observed(Unplain("unknown", "an answer that is not a value"), None, printed)
+        pass
+    # Never None, which a test may expect.
+    return Observed(Unplain("unknown", "an answer that is not a value"), None, printed)
 
 
 def _as_error(check: Check, judgement: Judgement) -> CellError:
@@ -170,7 +181,8 @@ def comparison(run: DrivenRun, node: NotebookNode) -> list[PlannedCell]:
     checks = []
     for place in run.undecided:
         check, seen, _ = run.seen[place]
-        asked = Subject("call", str(check.expectation.expected), (seen.value,))
+        # Of what the comparator returns only the truth comes out: it may be a match, or a number of any kind.
+        asked = Subject("call", str(check.expectation.expected), (seen.value,), form="truth")
         checks.append(Check(asked, Expectation("equals", None), check.line))
     return [
         PlannedCell(CellKind.author, run.test.comparators, node, None),
@@ -186,10 +198,13 @@ def settle(run: DrivenRun, outcomes: Sequence[CellOutcome | None]) -> None:
     for place, outcome in zip(run.undecided, outcomes, strict=True):
         said = outcome.driven if outcome is not None else None
         if said is None or not said.seen:
-            run.settle(place, held=False, note="The comparator did not end.")
+            run.settle(place, held=False, note="The comparator did not end.", fault=True)
             continue
         _, seen, _ = said.seen[0]
         if seen.error is None:
-            run.settle(place, held=bool(seen.value) and not isinstance(seen.value, Unplain), note="")
-        else:
+            run.settle(place, held=seen.value is True, note="")
+        elif seen.error.name == "AssertionError":
             run.settle(place, held=False, note=seen.error.message)
+        else:
+            note = f"The comparator raised {seen.error.name}: {seen.error.message}"
+            run.settle(place, held=False, note=note, fault=True)

@@ -41,6 +41,10 @@ from studyhall_judge.submissions import ReadSubmission, read_submission
 log = logging.getLogger("studyhall_judge")
 
 
+UNEXPECTED = "The judge came upon a fault of its own and could not finish. The submission was not at fault."
+"""What a report says when something failed that should not have."""
+
+
 class CellsRun(Protocol):
     """Runs a notebook's cells in some kernel."""
 
@@ -103,7 +107,11 @@ class Submission:
         try:
             while (progress := await self._queue.get()) is not None:
                 yield progress
-            report = await running
+            try:
+                report = await running
+            except Exception:
+                log.exception("a submission could not be graded")
+                report = self._report(ReportStatus.internal_error, UNEXPECTED)
         finally:
             if not running.done():
                 running.cancel()
@@ -419,6 +427,29 @@ class Submission:
             message=message,
             judge_version=__version__,
         )
+
+
+def unfinished(request: GradeRequest, release: PreparedRelease) -> GradeReport:
+    """Return the report for a submission that the judge could not grade, whatever went wrong."""
+    tests = [
+        _not_graded(test, released, None)
+        for released in release.notebooks.values()
+        for test in released.tests.values()
+    ]
+    return GradeReport(
+        request_id=request.request_id,
+        release_hash=request.release_hash,
+        status=ReportStatus.internal_error,
+        score=0,
+        max_score=sum(test.max_points for test in tests),
+        tests=tests,
+        repairs=[],
+        flags=[],
+        resources=Resources(),
+        executed_notebooks={},
+        message=UNEXPECTED,
+        judge_version=__version__,
+    )
 
 
 def _not_graded(test: TestInfo, released: ReleasedNotebook, notebook: _Notebook | None) -> TestResult:

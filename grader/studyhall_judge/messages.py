@@ -28,7 +28,11 @@ _BY_ENDING = {
     Ending.not_run: "This test did not run, because the time or the restarts for the whole notebook were used up.",
 }
 
+COMPARATOR_ERROR = "ComparatorError"
+"""Names the error of a test's own function that should have decided about a value, and failed or never ended."""
+
 _BY_EXCEPTION = {
+    COMPARATOR_ERROR: "This test could not decide whether the result is right. The fault may lie in the test.",
     "NameError": "A name that this test needs is not defined. Is it spelled as the task says?",
     "NotImplementedError": "This task has no answer yet.",
     "TypeError": "A value had a type that does not fit what is done with it, or a call had the wrong arguments.",
@@ -80,7 +84,7 @@ def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dy
     if (
         dynamic
         and error.message
-        and error.name not in ("SystemExit", "KeyboardInterrupt", "NotImplementedError")
+        and error.name not in ("SystemExit", "KeyboardInterrupt", "NotImplementedError", COMPARATOR_ERROR)
     ):
         return f"{said} Python says: {clean(error.message)}"
     return said
@@ -89,7 +93,7 @@ def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dy
 def needs_second_look(outcome: CellOutcome, source: str) -> bool:
     """Whether a visible test's message holds more than its own text, so that a clean run could show more."""
     error = outcome.error
-    if error is None or not error.message:
+    if error is None or not error.message or error.name == COMPARATOR_ERROR:
         return False
     return error.name != "AssertionError" or error.message not in string_constants(source)
 

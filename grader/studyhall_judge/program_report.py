@@ -134,8 +134,9 @@ class ProgramTestResult(Model):
     """One test's verdict.
 
     ``passed`` says whether the test itself passed; ``points`` also depend on the rest of its group.
-    ``time_ms`` is processor time, ``memory_mb`` the largest process's peak. ``actual`` and ``errors`` (what
-    went to standard error) are cut to a readable length.
+    ``time_ms`` is processor time, ``memory_mb`` the largest process's peak; None where they could not be measured
+    because the program was ended. ``actual`` and ``errors`` (what went to standard error) are cut to a readable
+    length.
     """
 
     id: str

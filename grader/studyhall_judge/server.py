@@ -10,14 +10,16 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any, Protocol
 
 from pydantic import ValidationError
 
 from studyhall_judge.frames import FrameError, framed_model, read_frame, write_frame
+from studyhall_judge.grading import unfinished
 from studyhall_judge.program_report import ProgramProgress, ProgramReport, ProgramRequest
+from studyhall_judge.programs import judging
 from studyhall_judge.releases import BadRelease, PreparedRelease, Releases
 from studyhall_judge.report import GradeReport, GradeRequest, JudgeStatus, Progress, Release
 
@@ -77,6 +79,10 @@ class JudgeServer:
                 await _refuse(writer, "bad_frame", f"The judge could not read the request: {error}.")
         except ConnectionError:
             log.info("a client left before its answer")
+        except Exception:
+            log.exception("a request could not be answered")
+            with contextlib.suppress(ConnectionError):
+                await _refuse(writer, "internal_error", "The judge came upon a fault of its own.")
         finally:
             writer.close()
             with contextlib.suppress(OSError):
@@ -95,7 +101,8 @@ class JudgeServer:
             release = await self._ask_for_release(request, reader, writer)
             if release is None:
                 return
-        await _until_hang_up(self._send(self._grader.grade(request, release), writer), reader)
+        events = self._grader.grade(request, release)
+        await _until_hang_up(self._send(events, writer, lambda: unfinished(request, release)), reader)
 
     async def _run_program(
         self, frame: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -105,7 +112,8 @@ class JudgeServer:
         except ValidationError as error:
             await _refuse(writer, "bad_request", f"The judge was asked in a way it does not know: {error}")
             return
-        await _until_hang_up(self._send(self._grader.run_program(request), writer), reader)
+        events = self._grader.run_program(request)
+        await _until_hang_up(self._send(events, writer, lambda: judging.unfinished(request)), reader)
 
     async def _ask_for_release(
         self, request: GradeRequest, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -128,14 +136,29 @@ class JudgeServer:
             await _refuse(writer, "bad_release", str(error))
             return None
 
-    async def _send(self, events: AsyncIterator[Event], writer: asyncio.StreamWriter) -> None:
-        async with contextlib.aclosing(events):  # type: ignore[type-var]  # graders are async generators
-            outlet = _Outlet(writer)
-            async for event in events:
-                if isinstance(event, GradeReport | ProgramReport):
-                    await outlet.finish(framed_model("report", event))
-                else:
-                    outlet.add(framed_model("progress", event))
+    async def _send(
+        self,
+        events: AsyncIterator[Event],
+        writer: asyncio.StreamWriter,
+        unfinished: Callable[[], GradeReport | ProgramReport],
+    ) -> None:
+        """Send all events; where they break off before the report, the one for a fault of the judge's own."""
+        outlet = _Outlet(writer)
+        reported = False
+        try:
+            async with contextlib.aclosing(events):  # type: ignore[type-var]  # graders are async generators
+                async for event in events:
+                    if isinstance(event, GradeReport | ProgramReport):
+                        await outlet.finish(framed_model("report", event))
+                        reported = True
+                    else:
+                        outlet.add(framed_model("progress", event))
+        except ConnectionError:
+            raise
+        except Exception:
+            log.exception("a submission could not be judged to its end")
+        if not reported:
+            await outlet.finish(framed_model("report", unfinished()))
 
 
 class _Outlet:

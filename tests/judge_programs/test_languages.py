@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import subprocess
 
 import pytest
 from studyhall_judge.client import JudgeRefused
@@ -66,8 +67,47 @@ def test_typescript_has_a_second_way(tmp_path, monkeypatch):
     language = find_languages(str(tmp_path / "bin"))["typescript"]
     assert language.available
     words = language.words(language.compile, 128, "main.ts", "main.ts", ["main.ts"])
-    assert words[1] == str(tsc)
-    assert words[-1] == "main.ts"
+    assert words[-2:] == [str(tsc), "main.ts"]
+
+
+COMPILER = """
+const about = (text) => text.split("\\n").flatMap((line, number) => line.includes("=;") ? [number] : []);
+exports.ScriptTarget = { ES2022: 9 };
+exports.ModuleKind = { CommonJS: 1 };
+exports.getLineAndCharacterOfPosition = (file, start) => ({ line: start });
+exports.flattenDiagnosticMessageText = (text) => text;
+exports.transpileModule = (text, options) => ({
+  outputText: "// " + JSON.stringify(options.compilerOptions) + "\\n" + text.replace(": number", ""),
+  diagnostics: about(text).map((start) => ({ file: options.fileName, start, messageText: "Expression expected." })),
+});
+"""
+"""Stands for the compiler's library: what the second way asks of it is what every version from 3 to 6 has."""
+
+
+def test_the_second_way_of_typescript_only_takes_types_away(tmp_path, monkeypatch):
+    node = find_languages()["javascript"].tools["node"]
+    monkeypatch.setattr("sysconfig.get_path", lambda _name: str(tmp_path / "nothing"))
+    _tool(tmp_path / "bin", "node", "v20.1.0")
+    _tool(tmp_path / "typescript" / "bin", "tsc", "Version 5.9")
+    (tmp_path / "typescript" / "lib").mkdir()
+    (tmp_path / "typescript" / "lib" / "typescript.js").write_text(COMPILER)
+    (tmp_path / "bin" / "tsc").symlink_to(tmp_path / "typescript" / "bin" / "tsc")
+    language = find_languages(str(tmp_path / "bin"))["typescript"]
+    assert str(tmp_path / "typescript") in language.folders
+    words = language.words(language.compile, 128, "main.ts", "main.ts", ["main.ts"])
+    (tmp_path / "work" / "out").mkdir(parents=True)
+    for text, code, said in (
+        ("let n: number = 1;", 0, ""),
+        ("\nlet n =;", 1, "main.ts:2: Expression expected."),
+    ):
+        (tmp_path / "work" / "main.ts").write_text(text)
+        done = subprocess.run(
+            [node, *words[1:]], cwd=tmp_path / "work", capture_output=True, text=True, check=False
+        )
+        assert (done.returncode, done.stderr.strip()) == (code, said)
+    made = (tmp_path / "work" / "out" / "main.js").read_text()
+    assert made.splitlines()[-1] == "let n = 1;"
+    assert '"module":1' in made
 
 
 def test_a_tool_behind_a_proxy_is_found_where_it_is(tmp_path, monkeypatch):

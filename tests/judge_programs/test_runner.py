@@ -186,3 +186,15 @@ def test_the_next_program_does_not_notice(programs, bomb):
     assert report.verdict is Verdict.accepted
     assert report.tests[0].memory_mb is not None
     assert report.tests[0].memory_mb < 30
+
+
+def test_what_was_not_measured_is_not_reported_as_nothing(programs):
+    tests = [ProgramTest(id=word, input=word, expected="") for word in ("loop", "flood", "end")]
+    code = "word = input()\nwhile word == 'loop': pass\nwhile word == 'flood': print(word * 1000)"
+    report, _ = programs.run(language="python", code=code, tests=tests, limits={"time_ms": 1000})
+    loop, flood, end = report.tests
+    assert (loop.verdict, flood.verdict) == (Verdict.time_limit_exceeded, Verdict.runtime_error)
+    assert (loop.memory_mb, flood.memory_mb, flood.time_ms) == (None, None, None)
+    assert loop.time_ms > 0
+    assert flood.wall_ms > 0
+    assert min(end.time_ms, end.wall_ms, end.memory_mb) > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pytest
 from hypothesis import given
@@ -109,9 +110,49 @@ def test_not_a_number_is_only_near_itself():
     assert not near(infinite, -infinite, 1e9)
 
 
-def test_texts_are_compared_without_the_blanks_around_them():
-    assert texts_match(Checker(), "a\nb", "\n a \r\nb\t\n\n")
-    assert not texts_match(Checker(), "a\nb", "a\n\nb")
+@pytest.mark.parametrize(
+    ("kind", "expected", "actual", "right"),
+    [
+        ("exact", "a\nb", "a \r\nb\t\n\n", True),
+        ("exact", "a\nb\n", "a\nb", True),
+        ("exact", "", " \n\n", True),
+        ("exact", " *\n***", " *\n***\n", True),
+        ("exact", "a\nb", "a\n\nb", False),
+        ("exact", " *\n***", "*\n***", False),
+        ("exact", "foo", "\nfoo", False),
+        ("exact", "foo", " foo", False),
+        *(("exact", "a\nb", f"a{end}b", False) for end in "\x0b\x0c\x1c\x1d\x1e\x85\r\u2028\u2029"),
+        *(("exact", "a", f"a{blank}", False) for blank in "\x0c\x1c\x1f\xa0\u2003\ufeff"),
+        ("token", "a b", " a\n\tb\r\n", True),
+        ("token", "a b", "a\x0bb\x0c", True),
+        ("token", "a b", "a\xa0b", False),
+        ("token", "a b", "a\u2003b", False),
+        ("token", "a b", "a\x1fb", False),
+        ("float", "10", "1e1", True),
+        ("float", "10", "+10.", True),
+        ("float", "0.5 yes", ".5 yes", True),
+        ("float", "inf nan", "Infinity NaN", True),
+        ("float", "10", "1_0", False),
+        ("float", "10", "\N{FULLWIDTH DIGIT ONE}\N{FULLWIDTH DIGIT ZERO}", False),
+        ("float", "10", "0xa", False),
+        ("float", "1", "1" + "0" * 100_000 + "x", False),
+    ],
+)
+def test_texts_are_compared_without_blanks_at_the_ends_of_lines(kind, expected, actual, right):
+    assert texts_match(Checker(kind=kind), expected, actual) is right
+
+
+@pytest.mark.parametrize(("before", "after"), [("[", "]"), ('{"a": ', "}")])
+def test_a_value_that_is_nested_too_deeply_is_refused(before, after):
+    call = Call(FunctionSpec(name="f"), find_languages()["python"])
+
+    def answer(depth):
+        return f'{{"value": {before * depth}1{after * depth}}}'.encode()
+
+    assert json.dumps(call.from_result(answer(100))).encode() in answer(100)
+    for depth in (101, 900, 100_000):
+        with pytest.raises(BadValue):
+            call.from_result(answer(depth))
 
 
 def test_a_parcel_comes_out_as_it_went_in(tmp_path):

@@ -84,6 +84,22 @@ def test_learners_cannot_reach_the_tests_own_values():
     assert run(test, learners)[0] is None
 
 
+def test_arguments_that_cannot_be_written_out_are_copied_as_they_hang_together():
+    learners = "def same(items):\n    items.append(3)\n    return items[0] is items[1]\n"
+    test = """
+class Thing:
+    pass
+thing = Thing()
+things = [thing, thing]
+check.call("same", things).equals(True)
+check.variable("things").then("__len__").equals(2)
+endless = [[1], [2]]
+endless.append(endless)
+check.call("same", endless).equals(False)
+"""
+    assert run(test, learners)[0] is None
+
+
 # What is driven and what is not
 
 
@@ -146,6 +162,40 @@ def test_what_is_not_driven_says_why(source):
 def test_a_cell_without_checks_needs_no_reason(source):
     assert parse_driven(source) is None
     assert why_not_driven(source) is None
+
+
+@pytest.mark.parametrize(
+    ("cell", "missing"),
+    [
+        ("def fits(v):\n    return np.all(v)", "np"),
+        ("def fits(v):\n    return abs(v - 1) < TOL", "TOL"),
+        ("def fits(v):\n    return helper(v)\ndef helper(v):\n    return [limit for x in v]", "limit"),
+        ("def fits(v: np.ndarray):\n    return True", "np"),
+        ("def fits(v):\n    def inner():\n        return v + there\n    return inner()", "there"),
+        ("def fits(v):\n    return check.call('f', v)", "check"),
+    ],
+)
+def test_a_comparator_that_needs_other_cells_is_not_driven(cell, missing):
+    source = f"{IMPORT}{cell}\ncheck.call('f').satisfies(fits)"
+    assert parse_driven(source) is None
+    assert f"needs {missing}:" in why_not_driven(source)
+    assert parse_driven(source.replace("satisfies(fits)", "equals(1)")) is not None
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "import numpy as np\nTOL = 1e-3\ndef fits(v):\n    return np.all(abs(v) < TOL)",
+        "def fits(v):\n    return helper(v)\ndef helper(v):\n    return all(x > 1 for x in v)",
+        "def fits(v):\n    import os\n    def inner(w=v):\n        return w, os, v, __name__\n    return inner()",
+        "def unused(v):\n    return np\ndef fits(v: int) -> bool:\n    return fits is not None",
+        "import os.path\ndef fits(v):\n    class A:\n        x = v\n    return os.path, A.x, globals()",
+    ],
+)
+def test_a_comparator_may_use_what_its_cell_defines(cell):
+    source = f"{IMPORT}{cell}\ncheck.call('f').satisfies(fits)"
+    assert why_not_driven(source) is None
+    assert parse_driven(source) is not None
 
 
 def test_a_parsed_cell_says_all_that_it_holds():
@@ -233,6 +283,29 @@ def writable(value):
     return f'float("{value}")' if isinstance(value, float) and value - value != 0 else ascii(value)
 
 
+@pytest.mark.parametrize(
+    ("argument", "why"),
+    [
+        ("[[0] * 1000] * 301", "larger than 300,000"),
+        ("[[[0] * 1000] * 1000] * 1000", "larger than 300,000"),
+        ("[0] * 100000, [0] * 100000, third=[0] * 100000", "larger than 300,000"),
+        ("'x' * 100000 * 1", None),
+        ("[0] * 100000", None),
+        ("[" * 51 + "]" * 51, None),
+        ("[" * 52 + "]" * 52, "50 levels"),
+        ("{1: " * 52 + "2" + "}" * 52, "50 levels"),
+    ],
+)
+def test_an_argument_that_is_too_large_to_send_is_refused(argument, why):
+    for call in (f"check.call('f', {argument})", f"check.call('f').then('g', {argument})"):
+        reason = why_not_driven(f"{IMPORT}{call}.equals(1)")
+        assert reason is None if why is None else why in reason
+
+
+def test_an_expected_value_that_nothing_can_equal_is_refused():
+    assert "larger" in why_not_driven(IMPORT + "check.call('f').equals([[[0] * 1000] * 1000] * 1000)")
+
+
 def test_deep_and_long_sources_are_refused_not_followed():
     assert parse_driven(IMPORT + "check.call('f').equals(" + "[" * 90 + "]" * 90 + ")") is not None
     for source in ("(" * 5000, "-" * 50_000 + "1", "[" * 2000 + "]" * 2000, "a" + ".b()" * 20_000):
@@ -278,6 +351,21 @@ def test_equal_values(value, expected, equal):
 )
 def test_near_values(value, expected, near):
     assert close(value, expected, rel=1e-3, abs_=1e-9) is near
+
+
+@pytest.mark.parametrize(
+    ("printed", "expected", "held"),
+    [
+        ("a \r\nb\t\n\n", "a\nb", True),
+        (" a\n", "a", False),
+        ("\na\n", "a", False),
+        *((f"a{end}b", "a\nb", False) for end in "\x0c\x1c\x85\r\u2028"),
+        *((f"a{blank}", "a", False) for blank in "\x0c\x1c\xa0"),
+    ],
+)
+def test_printed_text_is_compared_without_blanks_at_the_ends_of_lines(printed, expected, held):
+    wanted = Check(Subject("call", "f"), Expectation("prints", expected))
+    assert decide(wanted, Observed(printed=printed)).held is held
 
 
 def test_an_error_of_many_kinds_counts_for_the_first():

@@ -6,9 +6,16 @@ An answer is a text (what the program printed) or a plain value (what its functi
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 from studyhall_judge.program_report import Checker
+
+_WORD = re.compile(r"[^ \t\n\r\f\v]+")
+_NUMBER = re.compile(
+    r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?|nan)", re.IGNORECASE | re.ASCII
+)
+"""What programs print for a number. Python reads more as one: ``1_0``, and digits of any script."""
 
 
 def values_match(checker: Checker, expected: Any, actual: Any) -> bool:
@@ -22,9 +29,9 @@ def texts_match(checker: Checker, expected: str, actual: str) -> bool:
     """Whether a program's output is right, for every kind of checker but the custom one."""
     match checker.kind:
         case "token":
-            return expected.split() == actual.split()
+            return _words(expected) == _words(actual)
         case "float":
-            wanted, got = expected.split(), actual.split()
+            wanted, got = _words(expected), _words(actual)
             return len(wanted) == len(got) and all(
                 _near_words(one, other, checker.tolerance) for one, other in zip(wanted, got, strict=True)
             )
@@ -32,16 +39,27 @@ def texts_match(checker: Checker, expected: str, actual: str) -> bool:
 
 
 def _lines(text: str) -> list[str]:
-    return [line.rstrip() for line in text.strip().splitlines()]
+    r"""Return the lines without blanks at their ends and empty lines at the end.
+
+    Only ``\n`` and ``\r\n`` end a line, and only spaces, tabs and carriage returns are blanks: Python's own idea of
+    both takes many other characters for them, which are wrong where none was asked for.
+    """
+    lines = [line.rstrip(" \t\r") for line in text.replace("\r\n", "\n").split("\n")]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text)
 
 
 def _near_words(wanted: str, got: str, tolerance: float) -> bool:
     if wanted == got:
         return True
-    try:
-        return near(float(wanted), float(got), tolerance)
-    except ValueError:
+    if _NUMBER.fullmatch(wanted) is None or _NUMBER.fullmatch(got) is None:
         return False
+    return near(float(wanted), float(got), tolerance)
 
 
 def near(wanted: float, got: float, tolerance: float) -> bool:

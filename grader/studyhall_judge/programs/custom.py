@@ -26,7 +26,12 @@ names = {"__name__": "checker"}
 with open("checker.py", "rb") as file:
     exec(compile(file.read(), "checker.py", "exec", dont_inherit=True), names)
 said = names["check"](given["input"], given["expected"], given["actual"])
-right, message = said if isinstance(said, tuple) else (said, "")
+pair = isinstance(said, (tuple, list)) and len(said) == 2
+right, message = said if pair else (said, "")
+kind = type(right)
+truth = kind is bool or right is None or (kind.__module__ == "numpy" and kind.__name__ in ("bool", "bool_"))
+if not truth:
+    sys.exit(f"check returned {said!r:.200}; it should return True or False, or a pair of that and a message")
 os.write(3, json.dumps({"right": bool(right), "message": str(message)[:2000]}).encode())
 """
 

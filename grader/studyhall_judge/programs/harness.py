@@ -18,7 +18,14 @@ from studyhall_judge.programs.languages import Language
 from studyhall_judge.programs.values import BadValue, Type
 
 _FOLDER = Path(__file__).resolve().parent / "harnesses"
+MAX_DEPTH = 100
+"""Lists and objects within each other that a function may return: what compares and shows them goes down into each."""
+
 _SCRIPTS = ("python", "javascript", "typescript")
+_NUMBERS_OF_53_BITS = ("javascript", "typescript")
+_LARGEST_SAFE = (1 << 53) - 1
+_BIG = "studyhall:BigInt:"
+"""Marks a number that travels as text between the judge and JavaScript, whose JSON knows small ones only."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ class Call:
     def to_input(self, arguments: list[Any]) -> bytes:
         """Return what the harness reads. Raises `BadValue` when arguments do not fit the types."""
         if not self._typed:
-            return json.dumps(arguments).encode()
+            return json.dumps(self._with_big_numbers(arguments)).encode()
         if len(arguments) != len(self._parameters):
             raise BadValue(f"{self._function.name} takes {len(self._parameters)} arguments")
         words = [
@@ -96,8 +103,21 @@ class Call:
             raise BadValue("the answer could not be read") from error
         if not isinstance(answer, dict) or "value" not in answer:
             unfit = str(answer.get("unfit"))[:60] if isinstance(answer, dict) else "?"
-            raise BadValue(f"{self._function.name} returned something that is no plain value ({unfit})")
+            raise BadValue(
+                f"the function {self._function.name} returned something that is no plain value ({unfit})"
+            )
+        if values.is_deeper_than(answer["value"], MAX_DEPTH):
+            raise BadValue(f"the function {self._function.name} returned a value that is nested too deeply")
         return answer["value"]
+
+    def _with_big_numbers(self, arguments: list[Any]) -> list[Any]:
+        """Return arguments for a script, those of JavaScript with its big numbers in the place of large longs."""
+        kinds = [values.plain_name(one.type) for one in self._function.parameters]
+        if self._language.id not in _NUMBERS_OF_53_BITS or len(kinds) != len(arguments):
+            return arguments
+        return [
+            _marked(value) if kind == "long" else value for value, kind in zip(arguments, kinds, strict=True)
+        ]
 
     def _ending(self) -> str:
         """Return what makes a function of a script visible to its harness, whatever kind of module the script is."""
@@ -111,10 +131,19 @@ class Call:
         source = self._language.function_source
         if self._language.runs is not None:
             source = "out/" + str(Path(source).with_suffix(self._language.runs))
+        returns_long = values.plain_name(self._function.returns or "") == "long"
         fillings = {"name": self._function.name, "file": source}
+        fillings |= {"big": _BIG, "returns_long": str(returns_long).lower()}
         if self._returns is None:
             return fillings
         return fillings | _TYPED[self._language.id](self._parameters, self._returns, self._function.name)
+
+
+def _marked(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_marked(one) for one in value]
+    large = isinstance(value, int) and abs(value) > _LARGEST_SAFE
+    return f"{_BIG}{value}" if large else value
 
 
 def _type_of(kind: Type, plain: dict[str, str], before: str, after: str) -> str:

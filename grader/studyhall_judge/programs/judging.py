@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -27,6 +28,8 @@ from studyhall_judge.programs.scoring import points_of
 from studyhall_judge.programs.values import BadValue
 from studyhall_judge.report import ReportStatus, Resources
 from studyhall_judge.sandboxes import SandboxFault
+
+log = logging.getLogger("studyhall_judge")
 
 SHOWN = 10_000
 """How many characters of an output a report keeps."""
@@ -112,10 +115,13 @@ class ProgramSubmission:
         yield self._report(message)
 
     def _prepare(self) -> Prepared:
+        code = self._request.code.removeprefix(
+            "\ufeff"
+        )  # some editors begin with it, and not all compilers take it
         if self._call is not None:
-            return self._call.prepare(self._request.code)
+            return self._call.prepare(code)
         source = self._source
-        return Prepared({source: self._request.code.encode("utf-8", "replace")}, source)
+        return Prepared({source: code.encode("utf-8", "replace")}, source)
 
     @property
     def _source(self) -> str:
@@ -191,6 +197,9 @@ class ProgramSubmission:
             return await self._judge(test, outcome, step)
         except SandboxFault as error:
             return self._not_run(test, Verdict.internal_error, "", str(error))
+        except Exception as error:
+            log.exception("a program's test could not be judged")
+            return self._not_run(test, Verdict.internal_error, "", f"{type(error).__name__}: {error}"[:SHOWN])
 
     async def _judge(self, test: ProgramTest, outcome: Outcome, step: Step) -> ProgramTestResult:
         verdict, message = _ending_verdict(outcome, step)
@@ -200,7 +209,7 @@ class ProgramSubmission:
             try:
                 actual = self._call.from_result(outcome.result)
             except BadValue as error:
-                verdict, message, actual = Verdict.wrong_answer, f"{error}.".capitalize(), None
+                verdict, message, actual = Verdict.wrong_answer, _sentence(str(error)), None
         elif self._call is not None:
             actual = None
         if verdict is Verdict.accepted:
@@ -215,9 +224,9 @@ class ProgramSubmission:
         shown = _cut(actual) if self._call is None and isinstance(actual, str) else _plain(actual)
         return self._result(test, verdict, message, staff).model_copy(
             update={
-                "time_ms": round(outcome.cpu_ms, 1),
-                "wall_ms": round(outcome.wall_ms, 1),
-                "memory_mb": round(outcome.peak_mb, 1),
+                "time_ms": _measured(outcome.cpu_ms),
+                "wall_ms": _measured(outcome.wall_ms),
+                "memory_mb": _measured(outcome.peak_mb),
                 "actual": shown,
                 "errors": _cut(_text(outcome.errors)),
             }
@@ -306,6 +315,14 @@ def refused(request: ProgramRequest, message: str) -> ProgramReport:
     )
 
 
+def unfinished(request: ProgramRequest) -> ProgramReport:
+    """Return the report for a program that the judge could not judge, whatever went wrong."""
+    report = refused(request, "The judge came upon a fault of its own. Your program was not at fault.")
+    return report.model_copy(
+        update={"status": ReportStatus.internal_error, "verdict": Verdict.internal_error}
+    )
+
+
 def _ending_verdict(outcome: Outcome, step: Step) -> tuple[Verdict, str]:
     match outcome.ending:
         case Ending.timed_out:
@@ -340,6 +357,16 @@ def _compile_message(outcome: Outcome, limit_ms: int) -> str:
         case Ending.too_large:
             return "The program that was made from your code is too large."
     return "Your code could not be compiled. The compiler says why."
+
+
+def _measured(figure: float) -> float | None:
+    """Return a figure for a report; nothing uses 0, which says that a program was ended before it was measured."""
+    return round(figure, 1) if figure else None
+
+
+def _sentence(words: str) -> str:
+    """Return words as a sentence; not `str.capitalize`, which makes every other letter of a name small."""
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _text(data: bytes) -> str:

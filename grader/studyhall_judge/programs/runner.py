@@ -90,7 +90,11 @@ class Step:
 
 @dataclass
 class Outcome:
-    """What became of a `Step`. ``number`` is the exit code or the signal; ``files`` what was harvested."""
+    """What became of a `Step`. ``number`` is the exit code or the signal; ``files`` what was harvested.
+
+    Times and memory are 0 where nobody could measure them: most that is known of a program that had to be ended is
+    how long it ran.
+    """
 
     ending: Ending
     number: int = 0
@@ -396,7 +400,7 @@ class Run:
                 with contextlib.suppress(asyncio.CancelledError):
                     await ended
                 if full.done():
-                    return {}, Ending.output
+                    return {"wall_ms": (time.monotonic() - began) * 1000}, Ending.output
                 left = await self._left(began, limit)
                 if isinstance(left, dict):
                     return left, None

@@ -52,6 +52,14 @@ def read_type(text: str) -> Type:
     return Type("list", read_type(found[1]))
 
 
+def plain_name(text: str) -> str:
+    """Return the name of the plain type within all lists of a type as problems write it; nothing when there is none."""
+    try:
+        return read_type(text).plain
+    except BadValue:
+        return ""
+
+
 def to_words(value: Any, kind: Type) -> list[str]:
     """Write a JSON value down as words. Raises `BadValue`."""
     match kind.name, value:
@@ -67,6 +75,20 @@ def to_words(value: Any, kind: Type) -> list[str]:
             assert kind.element is not None  # noqa: S101 - a list type has an element
             return [str(len(value)), *(word for one in value for word in to_words(one, kind.element))]
     raise BadValue(f"{str(value)[:60]!r} is not a value of type {kind.name}")
+
+
+def is_deeper_than(value: Any, depth: int) -> bool:
+    """Whether a JSON value has more than ``depth`` lists and objects within each other."""
+    level = [value]
+    for _ in range(depth + 1):
+        inner: list[Any] = []
+        for one in level:
+            if isinstance(one, list):
+                inner += one
+            elif isinstance(one, dict):
+                inner += one.values()
+        level = inner
+    return bool(level)
 
 
 def _fits(value: int, name: str) -> bool:

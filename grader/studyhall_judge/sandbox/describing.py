@@ -14,6 +14,9 @@ from studyhall_judge.sandbox.placeholders import TEST_FILE
 
 _LONGEST_TEXT = 2000
 _MAX_DEPTH = 20
+_DEEPEST_JSON = 160
+"""A little more than a value of a driven test can be: 50 dictionaries in each other are 150 lists (see `plain`)."""
+
 _encode_bytes = binascii.b2a_base64
 
 
@@ -87,13 +90,20 @@ def _plain(value: Any, depth: int) -> Any:
     return plain
 
 
-def is_plain(value: Any, depth: int = 0) -> bool:
+def is_plain(value: Any) -> bool:
     """Whether a value consists of plain JSON types and nothing else, found out without running anything of its own."""
-    kind = type(value)
-    if value is None or kind in (bool, int, float, str):
-        return True
-    if depth > 2 * _MAX_DEPTH:
-        return False
-    if kind is list:
-        return all(is_plain(item, depth + 1) for item in value)
-    return kind is dict and all(type(key) is str and is_plain(item, depth + 1) for key, item in value.items())
+    waiting = [(value, 0)]
+    while waiting:
+        one, depth = waiting.pop()
+        kind = type(one)
+        if one is None or kind in (bool, int, float, str):
+            continue
+        if depth > _DEEPEST_JSON:
+            return False
+        if kind is list:
+            waiting += [(item, depth + 1) for item in one]
+        elif kind is dict and all(type(key) is str for key in one):
+            waiting += [(item, depth + 1) for item in one.values()]
+        else:
+            return False
+    return True

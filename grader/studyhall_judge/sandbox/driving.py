@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from studyhall_judge.sandbox.plain import decode, encode
+from studyhall_judge.sandbox.plain import decode_arguments, encode
 
 _LONGEST_TEXT = 2000
 _mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
@@ -39,12 +39,12 @@ def _look(message: dict[str, Any], namespace: dict[str, Any]) -> Any:
     for part in rest:
         found = getattr(found, part)
     if message["kind"] == "call":
-        found = found(*decode(message["args"]), **decode(message["kwargs"]))
+        found = found(*decode_arguments(message["args"]), **decode_arguments(message["kwargs"]))
     value = found
     for kind, name, args, kwargs in message["steps"]:
         value = getattr(found, name)
         if kind == "method":
-            value = value(*decode(args), **decode(kwargs))
+            value = value(*decode_arguments(args), **decode_arguments(kwargs))
     return value
 
 

@@ -166,14 +166,40 @@ def _value(subject: Subject, names: dict[str, Any]) -> Any:
     for part in rest:
         found = getattr(found, part)
     if subject.kind == "call":
-        # Copies: what the code does to its arguments must not reach the test's own values.
-        found = found(*copy.deepcopy(subject.args), **copy.deepcopy(dict(subject.kwargs)))
+        found = found(*_fresh(subject.args), **_fresh(dict(subject.kwargs)))
     value = found
     for step in subject.steps:
         value = getattr(found, step.name)
         if step.kind == "method":
-            value = value(*copy.deepcopy(step.args), **copy.deepcopy(dict(step.kwargs)))
+            value = value(*_fresh(step.args), **_fresh(dict(step.kwargs)))
     return value
+
+
+def _fresh(arguments: Any) -> Any:
+    """Return a copy of arguments: what the code does to them must not reach the test's own values.
+
+    Values that can be written out are copied as if each were written where it stands, so that the rows of
+    ``[[0] * 2] * 2`` are two lists, as they are for the judge. Others are copied as they hang together.
+    """
+    try:
+        return _as_written(arguments)
+    except (_NotWritten, RecursionError):
+        return copy.deepcopy(arguments)
+
+
+class _NotWritten(Exception):
+    """A value is not of the kinds that a driven test can write out."""
+
+
+def _as_written(value: Any) -> Any:
+    kind = type(value)
+    if value is None or kind in (bool, int, float, complex, str, bytes):
+        return value
+    if kind in (list, tuple, set, frozenset):
+        return kind(map(_as_written, value))
+    if kind is dict:
+        return {_as_written(key): _as_written(item) for key, item in value.items()}
+    raise _NotWritten
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from studyhall_notebooks.driven.comparators import missing_names
 from studyhall_notebooks.driven.statements import (
     Check,
     DrivenTest,
@@ -14,6 +15,7 @@ from studyhall_notebooks.driven.statements import (
     Step,
     Subject,
 )
+from studyhall_notebooks.driven.values import MAX_DEPTH, MAX_WRITTEN_UNITS, fits
 
 MODULE: Final = "studyhall_notebooks.driven"
 _BEGINNINGS: Final = ("call", "variable", "partial")
@@ -86,9 +88,23 @@ class _Reading:
             raise _NotDriven("it holds no check")
         if self._partial is not None and self._points is None:
             raise _NotDriven(f"its last line should be {self._partial}.points(…)")
-        uses_staff = any(one.expectation.verb == "satisfies" for one in self._checks)
-        staff = ast.unparse(ast.Module(self._staff, [])) if uses_staff else ""
+        staff = self._comparators_code()
         return DrivenTest(tuple(self._checks), self._points, staff)
+
+    def _comparators_code(self) -> str:
+        """Return what the comparators are, with what they need of the cell; nothing when no check uses one."""
+        used = {
+            one.expectation.expected: one.line for one in self._checks if one.expectation.verb == "satisfies"
+        }
+        if not used:
+            return ""
+        missing = missing_names(self._staff, set(used))
+        if missing:
+            raise _NotDriven(
+                f"line {min(used.values())}: what decides here needs {', '.join(missing)}: it runs by itself, "
+                "without the notebook's other cells, so import or define this in the same cell"
+            )
+        return ast.unparse(ast.Module(self._staff, []))
 
     def _take(self, statement: ast.stmt) -> None:
         match statement:
@@ -237,10 +253,18 @@ class _Reading:
         ):
             raise _refused(call, "arguments with * cannot be read")
         named = {str(one.arg): self._literal(one.value) for one in call.keywords}
-        return [self._literal(one) for one in call.args], named
+        values = [self._literal(one) for one in call.args]
+        if not all(fits(one, units=MAX_WRITTEN_UNITS, depth=MAX_DEPTH) for one in (*values, *named.values())):
+            raise _refused(call, f"an argument has more than {MAX_DEPTH} levels of lists and the like")
+        if not fits([values, named], units=MAX_WRITTEN_UNITS):
+            raise _refused(call, _TOO_LARGE)
+        return values, named
 
     def _literal(self, node: ast.expr) -> Any:
-        return _Literal(self._constants).value(node)
+        value = _Literal(self._constants).value(node)
+        if not fits(value, units=MAX_WRITTEN_UNITS):
+            raise _refused(node, _TOO_LARGE)
+        return value
 
 
 def _method(call: ast.Call) -> str:
@@ -270,6 +294,7 @@ _SIGNS: Final[dict[type[ast.unaryop], Callable[[Any], Any]]] = {
     ast.USub: operator.neg,
     ast.Not: operator.not_,
 }
+_TOO_LARGE: Final = f"the values that stand here are larger than {MAX_WRITTEN_UNITS:,} items"
 _ONLY_WRITTEN: Final = "only values that are written out can be sent"
 _FLOATS: Final = ("nan", "inf", "-inf", "+inf")
 

@@ -195,4 +195,6 @@ def _printed(text: str, *, exact: bool) -> str:
     """Return printed text as it is compared: without spaces at the ends of lines and empty lines at the end."""
     if exact:
         return text
-    return "\n".join(line.rstrip() for line in text.splitlines()).rstrip("\n")
+    # Not `splitlines`, which takes a form feed and others for the end of a line.
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rstrip(" \t\r") for line in lines).rstrip("\n")

@@ -18,9 +18,12 @@ MAX_DEPTH: Final = 50
 MAX_UNITS: Final = 100_000
 """Size of a value: every item is a unit, and so are each four characters of a text."""
 
+MAX_WRITTEN_UNITS: Final = 300_000
+"""Size of a value that a test's own text may make."""
+
 _LONGEST_SHOWN: Final = 120
 
-Form = Literal["", "list", "dict"]
+Form = Literal["", "list", "dict", "truth"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ def to_plain(value: Any, form: Form = "") -> Any:
     Args:
         value: what the code gave.
         form: ``list`` turns arrays, columns, tables (a list of rows), iterators and other collections into lists
-            first, ``dict`` turns tables and columns into dictionaries; empty leaves the value as it is.
+            first, ``dict`` turns tables and columns into dictionaries, ``truth`` asks whether the value is true;
+            empty leaves it as it is.
     """
     try:
         return _Conversion().convert(as_form(value, form), 0)
@@ -53,7 +57,9 @@ def to_plain(value: Any, form: Form = "") -> Any:
 
 
 def as_form(value: Any, form: Form) -> Any:
-    """Return the collection as a list or a dictionary of its items, as `to_plain` says."""
+    """Return the value in a form, as `to_plain` says."""
+    if form == "truth":
+        return bool(value)
     if form == "list":
         if not hasattr(value, "tolist") and hasattr(value, "to_numpy"):
             value = value.to_numpy()
@@ -101,6 +107,23 @@ def _size(plain: Any) -> int:
     if isinstance(plain, str | bytes):
         return len(plain) // 4
     return plain.bit_length() // 16 if isinstance(plain, int) else 0
+
+
+def fits(value: Any, *, units: int, depth: int | None = None) -> bool:
+    """Return whether a plain value is at most so large, in units, and has at most so many levels of containers."""
+    waiting = [(value, 0)]
+    while waiting:
+        one, level = waiting.pop()
+        units -= 1 + _size(one)
+        if units < 0 or (depth is not None and level > depth):
+            return False
+        if isinstance(one, list | tuple | set | frozenset):
+            if len(one) > units:
+                return False
+            waiting += [(item, level + 1) for item in one]
+        elif isinstance(one, dict):
+            waiting += [(part, level + 1) for pair in one.items() for part in pair]
+    return True
 
 
 _ATOMS: tuple[tuple[type, Callable[[Any], Any]], ...] = (

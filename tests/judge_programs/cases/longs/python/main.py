@@ -1,0 +1,2 @@
+def nextOdd(numbers, step):
+    return [number + step for number in numbers]
