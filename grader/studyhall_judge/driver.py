@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studyhall_judge import driven
-from studyhall_judge.compiling import TestCompiler
+from studyhall_judge.compiling import TestCompiler, UnusableTest
 from studyhall_judge.leash import Leash
+from studyhall_judge.magics import as_python
 from studyhall_judge.outputs import Share, clean_outputs
 from studyhall_judge.rebuild import CellKind, PlannedCell
-from studyhall_judge.releases import imported_names
+from studyhall_judge.releases import helpers_in, imported_names
 from studyhall_judge.report import Limits, Scoring
 from studyhall_judge.sandbox import plain
 from studyhall_judge.sandbox.compiler import NAMES, Lesson
-from studyhall_judge.sandbox.ownership import helpers_of
 from studyhall_judge.sandboxes import Sandbox, SandboxFault
 from studyhall_judge.scoring import CellError, CellOutcome, Ending
 from studyhall_judge.standing import ENVIRONMENT
@@ -179,8 +179,8 @@ class NotebookRun:
             return await self._drive(place, cell, run, began + seconds)
         try:
             message = await self._message(place, cell)
-        except SyntaxError as error:
-            return CellOutcome(Ending.raised, error=CellError("SyntaxError", str(error)))
+        except UnusableTest as error:
+            return _unusable(cell, error)
         try:
             answer = await self._ask(message, seconds)
             if answer is None:
@@ -213,7 +213,7 @@ class NotebookRun:
         return run.outcome(time.monotonic() - began)
 
     async def _message(self, place: int, cell: PlannedCell) -> dict[str, Any]:
-        """Return what is sent for a cell. Raises `SyntaxError` for a test that is not Python."""
+        """Return what is sent for a cell. Raises `UnusableTest` for a test that cannot be compiled."""
         message: dict[str, Any] = {"op": "cell", "n": place, "kind": str(cell.kind)}
         message["nonce"] = secrets.token_hex(16)
         if cell.kind is not CellKind.test:
@@ -221,12 +221,12 @@ class NotebookRun:
             return message | {
                 "source": cell.source,
                 "imports": sorted(imported_names(cell.source)) if author else [],
-                "helpers": sorted(helpers_of(cell.source)) if author else [],
+                "helpers": sorted(helpers_in(cell.source)) if author else [],
             }
         message["op"] = "test"
         if self._settings.scoring == "nbgrader":
             return message | {"source": cell.source, "imports": [], "patches": []}
-        test = await self._settings.compiler.compile(cell.source, self._settings.lesson)
+        test = await self._settings.compiler.compile(as_python(cell.source), self._settings.lesson)
         names = {name: sorted(getattr(test, name)) for name in NAMES}
         # Somebody who sets a name that only hidden tests have may do so in any of them.
         names["kept"] = sorted(self._settings.lesson.kept)
@@ -378,6 +378,13 @@ class NotebookRun:
         self.notes.cpu_ms += cpu_ms
         self.notes.peak_kb = max(self.notes.peak_kb, int(peak_kb))
         self._used = 0.0, 0.0
+
+
+def _unusable(cell: PlannedCell, error: UnusableTest) -> CellOutcome:
+    """Return the outcome of a test that was never sent."""
+    name = cell.released.grade_id if cell.released is not None else None
+    said = f"The lesson's test {name or '(without a name)'} cannot run as it is written: {error}"
+    return CellOutcome(Ending.raised, error=CellError("UnusableTest", said, lessons_fault=True))
 
 
 def _is_answer(answer: dict[str, Any], message: dict[str, Any]) -> bool:

@@ -12,7 +12,7 @@ import ast
 import re
 
 from studyhall_judge.report import TestStatus
-from studyhall_judge.scoring import CellOutcome, Ending
+from studyhall_judge.scoring import CellError, CellOutcome, Ending
 
 LONGEST = 600
 _PATH = re.compile(r"(?:/[\w.+-]+){2,}/?")
@@ -50,6 +50,9 @@ _BY_EXCEPTION = {
     "OverflowError": "A number became too large.",
     "UnicodeDecodeError": "Some bytes were not text in the expected encoding.",
 }
+_LESSONS_FAULT = (
+    "This test cannot run. That is a fault of the lesson, not of your work; please tell your teachers."
+)
 _UNKNOWN = "Your code raised an error while this test ran."
 _PLAIN_FAILURE = "The result is not what this test expects."
 _NO_CREDIT = "This test gave only a part of its points."
@@ -74,6 +77,10 @@ def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dy
     if error.name == "AssertionError":
         shown = _assertion_text(error.message, source, dynamic=dynamic)
         return shown or clean(error.told) or _PLAIN_FAILURE
+    return _LESSONS_FAULT if error.lessons_fault else _of_exception(error, dynamic=dynamic)
+
+
+def _of_exception(error: CellError, *, dynamic: bool) -> str:
     said = _BY_EXCEPTION.get(error.name, _UNKNOWN)
     if error.about:
         said = f"{clean(error.about)}: {said}"
@@ -89,7 +96,7 @@ def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dy
 def needs_second_look(outcome: CellOutcome, source: str) -> bool:
     """Whether a visible test's message holds more than its own text, so that a clean run could show more."""
     error = outcome.error
-    if error is None or not error.message:
+    if error is None or not error.message or error.lessons_fault:
         return False
     return error.name != "AssertionError" or error.message not in string_constants(source)
 

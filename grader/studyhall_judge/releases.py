@@ -23,6 +23,7 @@ from studyhall_notebooks.parsing import read_notebook
 from studyhall_notebooks.release import learner_version
 
 from studyhall_judge.likeness import plain
+from studyhall_judge.magics import as_python
 from studyhall_judge.report import Release
 from studyhall_judge.sandbox.compiler import Lesson
 from studyhall_judge.sandbox.ownership import helpers_of, own_names
@@ -148,7 +149,7 @@ def _lesson(cells: tuple[ReleasedCell, ...]) -> Lesson:
     tests = [cell for cell in cells if cell.is_code and cell.role is CellRole.test]
     others = [cell for cell in cells if cell.is_code and cell.role is not CellRole.test]
     own = own_names(
-        [(without_magics(cell.source), cell.shown) for cell in tests],
+        [(_if_not_too_deep(as_python(cell.source)), cell.shown) for cell in tests],
         [without_magics(cell.source) for cell in others if cell.role is CellRole.read_only],
         [cell.shown for cell in others if cell.role is not CellRole.read_only],
         [cell.shown for cell in cells if not cell.is_code],
@@ -158,7 +159,7 @@ def _lesson(cells: tuple[ReleasedCell, ...]) -> Lesson:
     helpers: dict[str, str] = {}
     for cell in others:
         if cell.role is CellRole.read_only:
-            helpers |= helpers_of(cell.source)
+            helpers |= helpers_in(cell.source)
     return replace(
         lesson_of([cell.shown for cell in others]),
         mirrored=own.mirrored,
@@ -166,6 +167,23 @@ def _lesson(cells: tuple[ReleasedCell, ...]) -> Lesson:
         published=own.published,
         helpers=frozenset(text for name, text in helpers.items() if name not in asked),
     )
+
+
+def helpers_in(source: str) -> dict[str, str]:
+    """Return what a locked cell defines for tests to use; nothing where its text is nested too deeply to be read."""
+    try:
+        return helpers_of(source)
+    except RecursionError:
+        return {}
+
+
+def _if_not_too_deep(source: str) -> str:
+    """Return a test's text, empty where it is nested too deeply to be compiled: then it has no names either."""
+    try:
+        own_names([(source, "")], [], [], [])
+    except RecursionError:
+        return ""
+    return source
 
 
 def _driven(cell: NotebookNode) -> DrivenTest | None:

@@ -34,6 +34,7 @@ class CellError:
     """What a cell raised. ``from_test`` says that the test's own assert failed, not code that it called.
 
     A driven test adds what was asked (``about``), and its failure without the values that came back (``told``).
+    ``lessons_fault`` says that the test itself is broken, whatever the learner did.
     """
 
     name: str
@@ -43,6 +44,7 @@ class CellError:
     learner_line: str = ""
     about: str = ""
     told: str = ""
+    lessons_fault: bool = False
 
 
 @dataclass
