@@ -184,6 +184,8 @@ class JudgeShell(InteractiveShell):
     """IPython's shell with outputs kept in memory and tracebacks rendered cheaply."""
 
     compiler_class = JudgeCompiler
+    cell_outputs: Outputs
+    """What the running cell leaves, errors among it: a magic may put a publisher of its own in place of ours."""
 
     def transform_cell(self, raw_cell: str) -> str:
         """Leave plain Python as it is: IPython's own way takes the text to tokens and back."""
@@ -271,9 +273,8 @@ class JudgeShell(InteractiveShell):
     def keep_error(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        """Add an error output for an exception."""
-        publisher: Any = self.display_pub
-        publisher.outputs.items.append(describe_error(kind, error, trace))
+        """Add an error output for an exception, also one of a cell that another runs: ``%%capture`` keeps no errors."""
+        self.cell_outputs.items.append(describe_error(kind, error, trace))
 
 
 def _pieces(statements: list[ast.stmt], name: str, compiler: Any) -> list[CodeType] | None:
@@ -336,6 +337,7 @@ def make_shell(outputs: Outputs) -> JudgeShell:
             xmode="Plain",
         )
     shutil.rmtree(folder, ignore_errors=True)
+    shell.cell_outputs = outputs
     shell.display_pub.outputs = outputs
     shell.displayhook.outputs = outputs
     shell.user_ns["__name__"] = "__main__"
