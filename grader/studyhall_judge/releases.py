@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import base64
 import binascii
+import builtins
 import copy
 import fcntl
 import json
 import os
 import re
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -35,6 +37,11 @@ MAX_SOURCE_BYTES = 50_000_000
 _SEALS = 0x0001 | 0x0002 | 0x0004 | 0x0008
 _ADD_SEALS = 1033
 _DEFINED = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)|^(\w+)\s*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
+
+
+_PARAGRAPH = re.compile(r"\n\s*\n")
+_SPEAKS_OF_CLASS = re.compile(r"\bclass(?:es)?\b", re.IGNORECASE)
+_QUOTED_CLASS = re.compile(r"(?<!`)`(?:class )?([A-Z]\w*)(?:\([^`]*\))?:?`(?!`)")
 
 
 class BadRelease(Exception):
@@ -84,7 +91,10 @@ class ReleasedCell:
 
 @dataclass(frozen=True)
 class ReleasedNotebook:
-    """One notebook of a release. ``lesson`` holds the names that its released cells define."""
+    """One notebook of a release.
+
+    ``lesson`` holds the names that its released cells define, and the classes of the author's solutions.
+    """
 
     name: str
     node: NotebookNode
@@ -139,12 +149,33 @@ def _prepare_notebook(name: str, node: NotebookNode, shown: NotebookNode) -> Rel
         )
         for cell, learners in zip(node.cells, shown.cells, strict=True)
     )
-    lesson = _lesson(cells)
+    lesson = _lesson(cells, _solution_classes(node))
     tests = {test.grade_id: test for test in tests_of(node, name)}
     return ReleasedNotebook(name, node, cells, tests, lesson)
 
 
-def _lesson(cells: tuple[ReleasedCell, ...]) -> Lesson:
+def _solution_classes(node: NotebookNode) -> frozenset[str]:
+    """Return the classes that only the author's solutions define, as `graded_source` has noted them."""
+    told = studyhall_metadata(node).get("solution_classes")
+    return (
+        frozenset(name for name in told if isinstance(name, str)) if isinstance(told, list) else frozenset()
+    )
+
+
+def classes_in_prose(texts: Iterable[str]) -> set[str]:
+    """Return the names in backticks, capitalised, of paragraphs that speak of a class.
+
+    Other names in prose are left out: a lesson speaks of what a library has as well, and a learner's class of such a
+    name is not what it means.
+    """
+    found: set[str] = set()
+    for paragraph in (one for text in texts for one in _PARAGRAPH.split(text)):
+        if _SPEAKS_OF_CLASS.search(paragraph):
+            found |= set(_QUOTED_CLASS.findall(paragraph))
+    return found - set(vars(builtins))
+
+
+def _lesson(cells: tuple[ReleasedCell, ...], solution_classes: frozenset[str]) -> Lesson:
     """Return what the released cells define, with what the tests keep for themselves."""
     tests = [cell for cell in cells if cell.is_code and cell.role is CellRole.test]
     others = [cell for cell in cells if cell.is_code and cell.role is not CellRole.test]
@@ -160,8 +191,14 @@ def _lesson(cells: tuple[ReleasedCell, ...]) -> Lesson:
     for cell in others:
         if cell.role is CellRole.read_only:
             helpers |= helpers_in(cell.source)
+    lesson = lesson_of([cell.shown for cell in others])
+    spoken_of = classes_in_prose(cell.shown for cell in cells if not cell.is_code)
+    imported: set[str] = set().union(*(imported_names(cell.shown) for cell in tests))
     return replace(
-        lesson_of([cell.shown for cell in others]),
+        lesson,
+        classes=lesson.classes
+        | solution_classes
+        | (spoken_of - lesson.imports - lesson.functions - imported),
         mirrored=own.mirrored,
         kept=own.kept,
         published=own.published,

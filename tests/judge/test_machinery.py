@@ -14,7 +14,7 @@ import pytest
 from studyhall_judge import cgroups
 from studyhall_judge.client import Judge, JudgeRefused, JudgeUnavailable
 from studyhall_judge.frames import MAX_FRAME, FrameError, read_frame, write_frame
-from studyhall_judge.releases import BadRelease, Releases, prepare, top_level_names
+from studyhall_judge.releases import BadRelease, Releases, classes_in_prose, prepare, top_level_names
 from studyhall_judge.report import GradeReport, GradeRequest, JudgeStatus, Progress, Release
 from studyhall_judge.sandbox import linux, seccomp
 from studyhall_judge.server import SocketInUse, bind, serve
@@ -241,6 +241,21 @@ def test_files_reach_the_sandbox_sealed():
 def test_a_broken_release_is_said(release):
     with pytest.raises(BadRelease):
         prepare(release)
+
+
+@pytest.mark.parametrize(
+    ("prose", "names"),
+    [
+        ("Write a class `Vec`.", {"Vec"}),
+        ("The class `Vec(x, y)` and\nits friend `Point`.", {"Vec", "Point"}),
+        ("Begin with `class Vec:`.", {"Vec"}),
+        ("A class is a plan.\n\nReturn a `DataFrame`.", set()),
+        ("A class `int`, `Exception`, `np.Array` or `vec`", set()),
+        ("Write a class Vec.", set()),
+    ],
+)
+def test_classes_that_prose_speaks_of(prose, names):
+    assert classes_in_prose([prose]) == names
 
 
 def test_only_so_many_releases_are_kept():
