@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import secrets
 import signal
 import time
@@ -19,6 +20,7 @@ from studyhall_judge import driven
 from studyhall_judge.compiling import TestCompiler, UnusableTest
 from studyhall_judge.leash import Leash
 from studyhall_judge.magics import as_python
+from studyhall_judge.messages import why_unread
 from studyhall_judge.outputs import Share, clean_outputs
 from studyhall_judge.rebuild import CellKind, PlannedCell
 from studyhall_judge.releases import helpers_in, imported_names
@@ -46,6 +48,8 @@ OUTPUT_SHARE = 8
 """How many times ``output_bytes`` a notebook's outputs may have together."""
 
 _FRAME_SLACK = 1_000_000
+_UNREAD = ("SyntaxError", "IndentationError", "TabError")
+_MISSING = re.compile(r"name '(\w+)' is not defined")
 
 
 @dataclass
@@ -112,6 +116,8 @@ class NotebookRun:
         self._used = 0.0, 0.0
         self._in_doubt: list[tuple[int, object]] = []
         """Cells after which another process was there that may be the one made ahead, with what was there."""
+        self._unread: dict[str, str] = {}
+        """Learners' cells that are no Python, with the reason, the last one first."""
         self.violent = False
         self.notes = Notes()
 
@@ -132,6 +138,7 @@ class NotebookRun:
                 await on_outcome(place, CellOutcome(Ending.not_run, note=note))
                 continue
             outcome = await self._run_cell(place, cell)
+            self._explain(cell, outcome)
             await on_outcome(place, outcome)
             ended = outcome.driven.ended if outcome.driven is not None and outcome.driven.ended else outcome
             if ended.ending in (Ending.died, Ending.memory, Ending.timed_out):
@@ -141,6 +148,21 @@ class NotebookRun:
             if self._pid == 0:
                 alive = await self._restart(place)
         await self._collect_usage()
+
+    def _explain(self, cell: PlannedCell, outcome: CellOutcome) -> None:
+        """Tell of a missing name which cell of the learner's would have defined it, if it could have been read.
+
+        What is said of that cell comes from its own text: its process may know of hidden tests.
+        """
+        error = outcome.error
+        if error is None:
+            return
+        if cell.kind is not CellKind.test:
+            if error.name in _UNREAD and (why := why_unread(cell.source)):
+                self._unread = {cell.source: why} | self._unread
+        elif error.name == "NameError" and (name := _MISSING.search(error.message)):
+            word = re.compile(rf"\b{name[1]}\b")
+            error.unread = next((why for source, why in self._unread.items() if word.search(source)), "")
 
     async def _start(self) -> bool:
         limits = self._settings.limits

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 
+from studyhall_judge.magics import as_python
 from studyhall_judge.report import TestStatus
 from studyhall_judge.scoring import CellError, CellOutcome, Ending
 
 LONGEST = 600
+_LONGEST_READ = 50_000
 _PATH = re.compile(r"(?:/[\w.+-]+){2,}/?")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -48,10 +51,15 @@ _BY_EXCEPTION = {
     "UnboundLocalError": "A variable was used before it had a value.",
     "StopIteration": "An iterator had nothing more to give.",
     "OverflowError": "A number became too large.",
+    "StdinNotImplementedError": "There is nobody to answer input() while your work is graded.",
+    "UsageError": "A command that begins with % or ! could not be understood.",
     "UnicodeDecodeError": "Some bytes were not text in the expected encoding.",
 }
 _LESSONS_FAULT = (
     "This test cannot run. That is a fault of the lesson, not of your work; please tell your teachers."
+)
+_SAYS_ENOUGH = frozenset(
+    {"SystemExit", "KeyboardInterrupt", "NotImplementedError", "StdinNotImplementedError"}
 )
 _UNKNOWN = "Your code raised an error while this test ran."
 _PLAIN_FAILURE = "The result is not what this test expects."
@@ -81,14 +89,12 @@ def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dy
 
 
 def _of_exception(error: CellError, *, dynamic: bool) -> str:
+    if error.unread:
+        return clean(error.unread)
     said = _BY_EXCEPTION.get(error.name, _UNKNOWN)
     if error.about:
         said = f"{clean(error.about)}: {said}"
-    if (
-        dynamic
-        and error.message
-        and error.name not in ("SystemExit", "KeyboardInterrupt", "NotImplementedError")
-    ):
+    if dynamic and error.message and error.name not in _SAYS_ENOUGH:
         return f"{said} Python says: {clean(error.message)}"
     return said
 
@@ -107,6 +113,22 @@ def _assertion_text(message: str, source: str, *, dynamic: bool) -> str:
     return ""
 
 
+def why_unread(source: str) -> str:
+    """Say why a learner's cell is no Python, by its text alone; nothing where it is, or where that takes too long."""
+    if len(source) > _LONGEST_READ:
+        return ""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(as_python(source))
+    except SyntaxError as error:
+        where = f", line {error.lineno}" if error.lineno else ""
+        return f"Your cell above this test could not be read as Python{where}: {error.msg}."
+    except (ValueError, RecursionError, MemoryError):
+        return "Your cell above this test could not be read as Python."
+    return ""
+
+
 def string_constants(source: str) -> set[str]:
     """Return the string literals of a cell, which a learner can read in the visible test anyway."""
     try:
@@ -122,6 +144,7 @@ def string_constants(source: str) -> set[str]:
 
 def clean(text: str) -> str:
     """Return a text without escape codes, addresses in memory and paths of the machine, cut to a readable length."""
+    text = text.encode("utf-8", "replace").decode()  # half a character has no place in a page
     text = _ANSI.sub("", text)
     text = _ADDRESS.sub("somewhere in memory", text)
     text = _PATH.sub(lambda found: found.group().rstrip("/").rpartition("/")[2], text)

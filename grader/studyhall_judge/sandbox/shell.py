@@ -235,6 +235,22 @@ class JudgeShell(InteractiveShell):
         """Remember an error for ``%notebook`` by its name: a full rendering takes 20 ms, and nobody reads it here."""
         return {"ename": type(exception).__name__, "evalue": "", "traceback": []}
 
+    def ask_exit(self) -> None:
+        """End the cell for ``exit()`` and ``quit()``: there is no kernel to be asked.
+
+        Raises:
+            SystemExit: always.
+        """
+        raise SystemExit
+
+    def reset(self, new_session: bool = True, aggressive: bool = False) -> None:  # noqa: FBT001, FBT002 - IPython's
+        """Forget everything, and also the cells that ran before: IPython keeps them for its next session."""
+        shell: Any = super()  # IPython's methods are not annotated
+        history: Any = self.history_manager
+        history.input_hist_parsed[:] = history.input_hist_raw[:] = [""]
+        history._i = history._ii = history._iii = history._i00 = ""  # noqa: SLF001 - nothing else clears them
+        shell.reset(new_session, aggressive)
+
     def enable_gui(self, gui: str | None = None) -> None:
         """Accept any event loop without starting one: nobody is there to look at a window."""
 
