@@ -23,7 +23,7 @@ from studyhall_judge.magics import as_python
 from studyhall_judge.messages import why_unread
 from studyhall_judge.outputs import Share, clean_outputs
 from studyhall_judge.rebuild import CellKind, PlannedCell
-from studyhall_judge.releases import helpers_in, imported_names
+from studyhall_judge.releases import definitions_for, helpers_in, imported_names
 from studyhall_judge.report import Limits, Scoring
 from studyhall_judge.sandbox import plain
 from studyhall_judge.sandbox.compiler import NAMES, Lesson
@@ -109,6 +109,7 @@ class NotebookRun:
         self._memory_kills = memory_kills
         self._kills_before = memory_kills()
         self._skipped: set[int] = set()
+        self._undefined: set[int] = set()
         self._restarts = 0
         self._pid = 0
         self._leash = Leash(cells)
@@ -198,7 +199,9 @@ class NotebookRun:
         began = time.monotonic()
         if cell.driven is not None:
             run = driven.DrivenRun(cell.driven, faithful=self._settings.scoring == "nbgrader")
-            return await self._drive(place, cell, run, began + seconds)
+            outcome = await self._drive(place, cell, run, began + seconds)
+            await self._define(place, cell)
+            return outcome
         try:
             message = await self._message(place, cell)
         except UnusableTest as error:
@@ -233,6 +236,30 @@ class NotebookRun:
                 outcome = await self._gone(asked, str(error))
             run.add(check, outcome, answer)
         return run.outcome(time.monotonic() - began)
+
+    async def _define(self, place: int, cell: PlannedCell) -> None:
+        """Run the names that later cells use of a driven test, of its visible text: in a kernel it would have run."""
+        if cell.released is None or place in self._undefined or self._pid == 0:
+            return
+        later = [one.source for one in self._cells[place + 1 :] if one.runs and one.driven is None]
+        source = definitions_for(cell.released.shown, later)
+        if not source:
+            return
+        began = time.monotonic()
+        defining = PlannedCell(CellKind.author, source, cell.node, None)
+        message = await self._message(place, defining)
+        try:
+            answer = await self._ask(
+                message, min(self._settings.limits.cell_seconds, max(self._clock.left, 0.1))
+            )
+            if answer is None:
+                await self._interrupt(place, message, began)
+            else:
+                await self._outcome(place, defining, message, answer, began)
+        except StudentGone as error:
+            await self._gone(began, str(error))
+        if self._pid == 0:
+            self._undefined.add(place)  # once is enough
 
     async def _message(self, place: int, cell: PlannedCell) -> dict[str, Any]:
         """Return what is sent for a cell. Raises `UnusableTest` for a test that cannot be compiled."""
@@ -383,9 +410,12 @@ class NotebookRun:
 
     async def _replay(self, upto: int) -> bool:
         for place, cell in enumerate(self._cells[: upto + 1]):
-            if not cell.runs or place in self._skipped:
+            if not cell.runs:
                 continue
-            await self._run_cell(place, cell)
+            if place not in self._skipped:
+                await self._run_cell(place, cell)
+            elif cell.driven is not None:
+                await self._define(place, cell)
             if self._pid == 0:
                 self._skipped.add(place)
                 return False

@@ -39,6 +39,8 @@ _ADD_SEALS = 1033
 _DEFINED = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)|^(\w+)\s*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
 
 
+_RUNS_CODE = (ast.Call, ast.Attribute, ast.Await)
+_WORD = re.compile(r"[^\W\d]\w*")
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _SPEAKS_OF_CLASS = re.compile(r"\bclass(?:es)?\b", re.IGNORECASE)
 _QUOTED_CLASS = re.compile(r"(?<!`)`(?:class )?([A-Z]\w*)(?:\([^`]*\))?:?`(?!`)")
@@ -270,6 +272,42 @@ def top_level_names(source: str) -> set[str]:
     for statement in tree.body:
         names |= _bound_by(statement)
     return names
+
+
+def definitions_for(shown: str, later: Iterable[str]) -> str:
+    """Return what a driven test's visible text defines for the cells after it, as a cell; empty when that is nothing.
+
+    Imports, constants and functions only, and of these what the later cells name: a driven cell itself never runs.
+    """
+    try:
+        body = ast.parse(shown).body
+        wanted = {word for source in later for word in _WORD.findall(source)}
+        found: list[ast.stmt] = []
+        grows = True
+        while grows:
+            new = [
+                one for one in body if one not in found and _is_definition(one) and _bound_by(one) & wanted
+            ]
+            wanted |= {word for one in new for word in _WORD.findall(ast.unparse(one))}
+            found += new
+            grows = bool(new)
+        return "\n".join(ast.unparse(one) for one in body if one in found)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+
+
+def _is_definition(statement: ast.stmt) -> bool:
+    """Whether a statement only binds names: nothing of the learner's is called by running it."""
+    match statement:
+        case ast.Import() | ast.ImportFrom():
+            return True
+        case ast.FunctionDef(decorator_list=[], args=arguments, returns=returns):
+            evaluated = [arguments, *([returns] if returns is not None else [])]
+        case ast.Assign(value=value):
+            evaluated = [value]
+        case _:
+            return False
+    return not any(isinstance(node, _RUNS_CODE) for one in evaluated for node in ast.walk(one))
 
 
 def _bound_by(statement: ast.stmt) -> set[str]:
