@@ -45,7 +45,7 @@ def as_python(source: str) -> str:
     manager: Any = TransformerManager  # IPython's methods are not annotated
     try:
         written: str = manager().transform_cell(stripped)
-    except (SyntaxError, ValueError, RecursionError):
+    except (SyntaxError, ValueError, RuntimeError):  # the last one for very many magics
         return text
     return "\n" * (len(text) - len(stripped)) + "\n".join(map(_without_timing, written.split("\n")))
 

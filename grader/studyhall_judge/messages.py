@@ -12,12 +12,12 @@ import ast
 import re
 import warnings
 
-from studyhall_judge.magics import as_python
 from studyhall_judge.report import TestStatus
 from studyhall_judge.scoring import CellError, CellOutcome, Ending
 
 LONGEST = 600
 _LONGEST_READ = 50_000
+_COMMAND = re.compile(r"[%!?]|[\w., ]+=\s*[%!]|[\w.]+\?{1,2}$")
 _PATH = re.compile(r"(?:/[\w.+-]+){2,}/?")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -114,19 +114,39 @@ def _assertion_text(message: str, source: str, *, dynamic: bool) -> str:
 
 
 def why_unread(source: str) -> str:
-    """Say why a learner's cell is no Python, by its text alone; nothing where it is, or where that takes too long."""
+    """Say why a learner's cell is no Python, by its text alone; nothing where it is, or is too long to tell."""
     if len(source) > _LONGEST_READ:
         return ""
+    lines = source.split("\n")
+    commands = {place for place, line in enumerate(lines, 1) if _COMMAND.match(line.strip())}
+    # IPython's own way to take commands for Python needs seconds for some hundred of them.
+    plain = [_as_pass(line) if place in commands else line for place, line in enumerate(lines, 1)]
+    fault = _fault_of("\n".join(plain))
+    if fault is None:
+        return ""
+    written = _fault_of(source)
+    if written is not None and written[0] not in commands:
+        fault = written  # what looks like a command may be a line of something longer
+    line, said = fault
+    where = f", line {line}" if line else ""
+    return f"Your cell above this test could not be read as Python{where}{said}."
+
+
+def _as_pass(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())] + "pass"
+
+
+def _fault_of(source: str) -> tuple[int, str] | None:
+    """Return the line, 0 for an unknown one, and the reason why a text is no Python; None where it is."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            ast.parse(as_python(source))
+            ast.parse(source)
     except SyntaxError as error:
-        where = f", line {error.lineno}" if error.lineno else ""
-        return f"Your cell above this test could not be read as Python{where}: {error.msg}."
+        return error.lineno or 0, f": {error.msg}"
     except (ValueError, RecursionError, MemoryError):
-        return "Your cell above this test could not be read as Python."
-    return ""
+        return 0, ""
+    return None
 
 
 def string_constants(source: str) -> set[str]:

@@ -107,6 +107,8 @@ def test_messages_of_visible_tests(outcome, dynamic, expected):
     [
         ("def f(n:\n    return n", "line 1: '(' was never closed"),
         ("%time\ndef f(n):\nreturn n", "line 3: expected an indented block"),
+        ("%a\n" * 9000 + "def f(:", "line 9001: invalid syntax"),
+        ("x = (3\n% 2)\nif x\n  y", "line 3: expected ':'"),
         ("x = '\0'", "could not be read as Python"),
     ],
 )
@@ -114,7 +116,9 @@ def test_why_a_cell_cannot_be_read(source, said):
     assert said in why_unread(source)
 
 
-@pytest.mark.parametrize("source", ["def f(n):\n    return n", "%time f(1)\n!ls", "x = (" + "\n" * 60_000])
+@pytest.mark.parametrize(
+    "source", ["def f(n):\n    return n", "%time f(1)\n!ls\nx = !ls\nf?", "x = (" + "\n" * 60_000]
+)
 def test_nothing_is_said_of_a_cell_that_can_be_read_or_is_too_long_to_tell(source):
     assert why_unread(source) == ""
 
