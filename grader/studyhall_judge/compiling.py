@@ -26,6 +26,10 @@ _LAUNCH = (
 _PACKAGE_PARENT = str(Path(__file__).resolve().parent.parent)
 
 
+class UnusableTest(Exception):
+    """The author's test cannot be compiled: whatever the learner did, it was not this."""
+
+
 class TestCompiler:
     """Compiles tests for the interpreter ``python``."""
 
@@ -39,13 +43,13 @@ class TestCompiler:
         """Return the compiled test.
 
         Raises:
-            SyntaxError: the test is not Python.
+            UnusableTest: the test is not Python, or too deeply nested, or cannot be compiled for another reason.
         """
         key = (source, lesson)
         test = self._kept.get(key)
         if test is None:
             own = self._python == sys.executable
-            test = compile_test(source, lesson) if own else await self._ask(source, lesson)
+            test = _compile(source, lesson) if own else await self._ask(source, lesson)
             self._kept[key] = test
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
@@ -67,7 +71,14 @@ class TestCompiler:
         try:
             answer = json.loads(output)
         except ValueError as error:
-            raise SyntaxError("the environment's interpreter could not compile the test") from error
+            raise UnusableTest("the environment's interpreter could not compile the test") from error
         if "error" in answer:
-            raise SyntaxError(str(answer["error"]))
+            raise UnusableTest(str(answer["error"]))
         return CompiledTest(base64.b64decode(answer["code"]), *(frozenset(answer[name]) for name in NAMES))
+
+
+def _compile(source: str, lesson: Lesson) -> CompiledTest:
+    try:
+        return compile_test(source, lesson)
+    except Exception as error:  # what a strange text makes of a compiler is not known beforehand
+        raise UnusableTest(f"{type(error).__name__}: {error}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import re
 import secrets
 import signal
 import time
@@ -16,15 +17,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studyhall_judge import driven
-from studyhall_judge.compiling import TestCompiler
+from studyhall_judge.compiling import TestCompiler, UnusableTest
 from studyhall_judge.leash import Leash
+from studyhall_judge.magics import as_python
+from studyhall_judge.messages import why_unread
 from studyhall_judge.outputs import Share, clean_outputs
 from studyhall_judge.rebuild import CellKind, PlannedCell
-from studyhall_judge.releases import imported_names
+from studyhall_judge.releases import definitions_for, helpers_in, imported_names
 from studyhall_judge.report import Limits, Scoring
 from studyhall_judge.sandbox import plain
 from studyhall_judge.sandbox.compiler import NAMES, Lesson
-from studyhall_judge.sandbox.ownership import helpers_of
 from studyhall_judge.sandboxes import Sandbox, SandboxFault
 from studyhall_judge.scoring import CellError, CellOutcome, Ending
 from studyhall_judge.standing import ENVIRONMENT
@@ -46,6 +48,8 @@ OUTPUT_SHARE = 8
 """How many times ``output_bytes`` a notebook's outputs may have together."""
 
 _FRAME_SLACK = 1_000_000
+_UNREAD = ("SyntaxError", "IndentationError", "TabError")
+_MISSING = re.compile(r"name '(\w+)' is not defined")
 
 
 @dataclass
@@ -105,6 +109,7 @@ class NotebookRun:
         self._memory_kills = memory_kills
         self._kills_before = memory_kills()
         self._skipped: set[int] = set()
+        self._undefined: set[int] = set()
         self._restarts = 0
         self._pid = 0
         self._leash = Leash(cells)
@@ -112,6 +117,8 @@ class NotebookRun:
         self._used = 0.0, 0.0
         self._in_doubt: list[tuple[int, object]] = []
         """Cells after which another process was there that may be the one made ahead, with what was there."""
+        self._unread: dict[str, str] = {}
+        """Learners' cells that are no Python, with the reason, the last one first."""
         self.violent = False
         self.notes = Notes()
 
@@ -132,6 +139,7 @@ class NotebookRun:
                 await on_outcome(place, CellOutcome(Ending.not_run, note=note))
                 continue
             outcome = await self._run_cell(place, cell)
+            self._explain(cell, outcome)
             await on_outcome(place, outcome)
             ended = outcome.driven.ended if outcome.driven is not None and outcome.driven.ended else outcome
             if ended.ending in (Ending.died, Ending.memory, Ending.timed_out):
@@ -141,6 +149,21 @@ class NotebookRun:
             if self._pid == 0:
                 alive = await self._restart(place)
         await self._collect_usage()
+
+    def _explain(self, cell: PlannedCell, outcome: CellOutcome) -> None:
+        """Tell of a missing name which cell of the learner's would have defined it, if it could have been read.
+
+        What is said of that cell comes from its own text: its process may know of hidden tests.
+        """
+        error = outcome.error
+        if error is None:
+            return
+        if cell.kind is not CellKind.test:
+            if error.name in _UNREAD and (why := why_unread(cell.source)):
+                self._unread = {cell.source: why} | self._unread
+        elif error.name == "NameError" and (name := _MISSING.search(error.message)):
+            word = re.compile(rf"\b{name[1]}\b")
+            error.unread = next((why for source, why in self._unread.items() if word.search(source)), "")
 
     async def _start(self) -> bool:
         limits = self._settings.limits
@@ -176,11 +199,13 @@ class NotebookRun:
         began = time.monotonic()
         if cell.driven is not None:
             run = driven.DrivenRun(cell.driven, faithful=self._settings.scoring == "nbgrader")
-            return await self._drive(place, cell, run, began + seconds)
+            outcome = await self._drive(place, cell, run, began + seconds)
+            await self._define(place, cell)
+            return outcome
         try:
             message = await self._message(place, cell)
-        except SyntaxError as error:
-            return CellOutcome(Ending.raised, error=CellError("SyntaxError", str(error)))
+        except UnusableTest as error:
+            return _unusable(cell, error)
         try:
             answer = await self._ask(message, seconds)
             if answer is None:
@@ -212,8 +237,32 @@ class NotebookRun:
             run.add(check, outcome, answer)
         return run.outcome(time.monotonic() - began)
 
+    async def _define(self, place: int, cell: PlannedCell) -> None:
+        """Run the names that later cells use of a driven test, of its visible text: in a kernel it would have run."""
+        if cell.released is None or place in self._undefined or self._pid == 0:
+            return
+        later = [one.source for one in self._cells[place + 1 :] if one.runs and one.driven is None]
+        source = definitions_for(cell.released.shown, later)
+        if not source:
+            return
+        began = time.monotonic()
+        defining = PlannedCell(CellKind.author, source, cell.node, None)
+        message = await self._message(place, defining)
+        try:
+            answer = await self._ask(
+                message, min(self._settings.limits.cell_seconds, max(self._clock.left, 0.1))
+            )
+            if answer is None:
+                await self._interrupt(place, message, began)
+            else:
+                await self._outcome(place, defining, message, answer, began)
+        except StudentGone as error:
+            await self._gone(began, str(error))
+        if self._pid == 0:
+            self._undefined.add(place)  # once is enough
+
     async def _message(self, place: int, cell: PlannedCell) -> dict[str, Any]:
-        """Return what is sent for a cell. Raises `SyntaxError` for a test that is not Python."""
+        """Return what is sent for a cell. Raises `UnusableTest` for a test that cannot be compiled."""
         message: dict[str, Any] = {"op": "cell", "n": place, "kind": str(cell.kind)}
         message["nonce"] = secrets.token_hex(16)
         if cell.kind is not CellKind.test:
@@ -221,12 +270,12 @@ class NotebookRun:
             return message | {
                 "source": cell.source,
                 "imports": sorted(imported_names(cell.source)) if author else [],
-                "helpers": sorted(helpers_of(cell.source)) if author else [],
+                "helpers": sorted(helpers_in(cell.source)) if author else [],
             }
         message["op"] = "test"
         if self._settings.scoring == "nbgrader":
             return message | {"source": cell.source, "imports": [], "patches": []}
-        test = await self._settings.compiler.compile(cell.source, self._settings.lesson)
+        test = await self._settings.compiler.compile(as_python(cell.source), self._settings.lesson)
         names = {name: sorted(getattr(test, name)) for name in NAMES}
         # Somebody who sets a name that only hidden tests have may do so in any of them.
         names["kept"] = sorted(self._settings.lesson.kept)
@@ -361,9 +410,12 @@ class NotebookRun:
 
     async def _replay(self, upto: int) -> bool:
         for place, cell in enumerate(self._cells[: upto + 1]):
-            if not cell.runs or place in self._skipped:
+            if not cell.runs:
                 continue
-            await self._run_cell(place, cell)
+            if place not in self._skipped:
+                await self._run_cell(place, cell)
+            elif cell.driven is not None:
+                await self._define(place, cell)
             if self._pid == 0:
                 self._skipped.add(place)
                 return False
@@ -378,6 +430,13 @@ class NotebookRun:
         self.notes.cpu_ms += cpu_ms
         self.notes.peak_kb = max(self.notes.peak_kb, int(peak_kb))
         self._used = 0.0, 0.0
+
+
+def _unusable(cell: PlannedCell, error: UnusableTest) -> CellOutcome:
+    """Return the outcome of a test that was never sent."""
+    name = cell.released.grade_id if cell.released is not None else None
+    said = f"The lesson's test {name or '(without a name)'} cannot run as it is written: {error}"
+    return CellOutcome(Ending.raised, error=CellError("UnusableTest", said, lessons_fault=True))
 
 
 def _is_answer(answer: dict[str, Any], message: dict[str, Any]) -> bool:

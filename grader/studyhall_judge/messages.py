@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 
 from studyhall_judge.report import TestStatus
-from studyhall_judge.scoring import CellOutcome, Ending
+from studyhall_judge.scoring import CellError, CellOutcome, Ending
 
 LONGEST = 600
+_LONGEST_READ = 50_000
+_COMMAND = re.compile(r"[%!?]|[\w., ]+=\s*[%!]|[\w.]+\?{1,2}$")
 _PATH = re.compile(r"(?:/[\w.+-]+){2,}/?")
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -52,8 +55,16 @@ _BY_EXCEPTION = {
     "UnboundLocalError": "A variable was used before it had a value.",
     "StopIteration": "An iterator had nothing more to give.",
     "OverflowError": "A number became too large.",
+    "StdinNotImplementedError": "There is nobody to answer input() while your work is graded.",
+    "UsageError": "A command that begins with % or ! could not be understood.",
     "UnicodeDecodeError": "Some bytes were not text in the expected encoding.",
 }
+_LESSONS_FAULT = (
+    "This test cannot run. That is a fault of the lesson, not of your work; please tell your teachers."
+)
+_SAYS_ENOUGH = frozenset(
+    {"SystemExit", "KeyboardInterrupt", "NotImplementedError", "StdinNotImplementedError", COMPARATOR_ERROR}
+)
 _UNKNOWN = "Your code raised an error while this test ran."
 _PLAIN_FAILURE = "The result is not what this test expects."
 _NO_CREDIT = "This test gave only a part of its points."
@@ -78,14 +89,16 @@ def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dy
     if error.name == "AssertionError":
         shown = _assertion_text(error.message, source, dynamic=dynamic)
         return shown or clean(error.told) or _PLAIN_FAILURE
+    return _LESSONS_FAULT if error.lessons_fault else _of_exception(error, dynamic=dynamic)
+
+
+def _of_exception(error: CellError, *, dynamic: bool) -> str:
+    if error.unread:
+        return clean(error.unread)
     said = _BY_EXCEPTION.get(error.name, _UNKNOWN)
     if error.about:
         said = f"{clean(error.about)}: {said}"
-    if (
-        dynamic
-        and error.message
-        and error.name not in ("SystemExit", "KeyboardInterrupt", "NotImplementedError", COMPARATOR_ERROR)
-    ):
+    if dynamic and error.message and error.name not in _SAYS_ENOUGH:
         return f"{said} Python says: {clean(error.message)}"
     return said
 
@@ -93,7 +106,7 @@ def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dy
 def needs_second_look(outcome: CellOutcome, source: str) -> bool:
     """Whether a visible test's message holds more than its own text, so that a clean run could show more."""
     error = outcome.error
-    if error is None or not error.message or error.name == COMPARATOR_ERROR:
+    if error is None or not error.message or error.lessons_fault or error.name == COMPARATOR_ERROR:
         return False
     return error.name != "AssertionError" or error.message not in string_constants(source)
 
@@ -102,6 +115,42 @@ def _assertion_text(message: str, source: str, *, dynamic: bool) -> str:
     if dynamic or message in string_constants(source):
         return clean(message)
     return ""
+
+
+def why_unread(source: str) -> str:
+    """Say why a learner's cell is no Python, by its text alone; nothing where it is, or is too long to tell."""
+    if len(source) > _LONGEST_READ:
+        return ""
+    lines = source.split("\n")
+    commands = {place for place, line in enumerate(lines, 1) if _COMMAND.match(line.strip())}
+    # IPython's own way to take commands for Python needs seconds for some hundred of them.
+    plain = [_as_pass(line) if place in commands else line for place, line in enumerate(lines, 1)]
+    fault = _fault_of("\n".join(plain))
+    if fault is None:
+        return ""
+    written = _fault_of(source)
+    if written is not None and written[0] not in commands:
+        fault = written  # what looks like a command may be a line of something longer
+    line, said = fault
+    where = f", line {line}" if line else ""
+    return f"Your cell above this test could not be read as Python{where}{said}."
+
+
+def _as_pass(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())] + "pass"
+
+
+def _fault_of(source: str) -> tuple[int, str] | None:
+    """Return the line, 0 for an unknown one, and the reason why a text is no Python; None where it is."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            ast.parse(source)
+    except SyntaxError as error:
+        return error.lineno or 0, f": {error.msg}"
+    except (ValueError, RecursionError, MemoryError):
+        return 0, ""
+    return None
 
 
 def string_constants(source: str) -> set[str]:
@@ -119,6 +168,7 @@ def string_constants(source: str) -> set[str]:
 
 def clean(text: str) -> str:
     """Return a text without escape codes, addresses in memory and paths of the machine, cut to a readable length."""
+    text = text.encode("utf-8", "replace").decode()  # half a character has no place in a page
     text = _ANSI.sub("", text)
     text = _ADDRESS.sub("somewhere in memory", text)
     text = _PATH.sub(lambda found: found.group().rstrip("/").rpartition("/")[2], text)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import base64
 import binascii
+import builtins
 import copy
 import fcntl
 import json
 import os
 import re
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -23,6 +25,7 @@ from studyhall_notebooks.parsing import read_notebook
 from studyhall_notebooks.release import learner_version
 
 from studyhall_judge.likeness import plain
+from studyhall_judge.magics import as_python
 from studyhall_judge.report import Release
 from studyhall_judge.sandbox.compiler import Lesson
 from studyhall_judge.sandbox.ownership import helpers_of, own_names
@@ -34,6 +37,13 @@ MAX_SOURCE_BYTES = 50_000_000
 _SEALS = 0x0001 | 0x0002 | 0x0004 | 0x0008
 _ADD_SEALS = 1033
 _DEFINED = re.compile(r"^(?:async\s+def|def|class)\s+(\w+)|^(\w+)\s*(?::[^=\n]+)?=(?!=)", re.MULTILINE)
+
+
+_RUNS_CODE = (ast.Call, ast.Attribute, ast.Await)
+_WORD = re.compile(r"[^\W\d]\w*")
+_PARAGRAPH = re.compile(r"\n\s*\n")
+_SPEAKS_OF_CLASS = re.compile(r"\bclass(?:es)?\b", re.IGNORECASE)
+_QUOTED_CLASS = re.compile(r"(?<!`)`(?:class )?([A-Z]\w*)(?:\([^`]*\))?:?`(?!`)")
 
 
 class BadRelease(Exception):
@@ -83,7 +93,10 @@ class ReleasedCell:
 
 @dataclass(frozen=True)
 class ReleasedNotebook:
-    """One notebook of a release. ``lesson`` holds the names that its released cells define."""
+    """One notebook of a release.
+
+    ``lesson`` holds the names that its released cells define, and the classes of the author's solutions.
+    """
 
     name: str
     node: NotebookNode
@@ -138,17 +151,38 @@ def _prepare_notebook(name: str, node: NotebookNode, shown: NotebookNode) -> Rel
         )
         for cell, learners in zip(node.cells, shown.cells, strict=True)
     )
-    lesson = _lesson(cells)
+    lesson = _lesson(cells, _solution_classes(node))
     tests = {test.grade_id: test for test in tests_of(node, name)}
     return ReleasedNotebook(name, node, cells, tests, lesson)
 
 
-def _lesson(cells: tuple[ReleasedCell, ...]) -> Lesson:
+def _solution_classes(node: NotebookNode) -> frozenset[str]:
+    """Return the classes that only the author's solutions define, as `graded_source` has noted them."""
+    told = studyhall_metadata(node).get("solution_classes")
+    return (
+        frozenset(name for name in told if isinstance(name, str)) if isinstance(told, list) else frozenset()
+    )
+
+
+def classes_in_prose(texts: Iterable[str]) -> set[str]:
+    """Return the names in backticks, capitalised, of paragraphs that speak of a class.
+
+    Other names in prose are left out: a lesson speaks of what a library has as well, and a learner's class of such a
+    name is not what it means.
+    """
+    found: set[str] = set()
+    for paragraph in (one for text in texts for one in _PARAGRAPH.split(text)):
+        if _SPEAKS_OF_CLASS.search(paragraph):
+            found |= set(_QUOTED_CLASS.findall(paragraph))
+    return found - set(vars(builtins))
+
+
+def _lesson(cells: tuple[ReleasedCell, ...], solution_classes: frozenset[str]) -> Lesson:
     """Return what the released cells define, with what the tests keep for themselves."""
     tests = [cell for cell in cells if cell.is_code and cell.role is CellRole.test]
     others = [cell for cell in cells if cell.is_code and cell.role is not CellRole.test]
     own = own_names(
-        [(without_magics(cell.source), cell.shown) for cell in tests],
+        [(_if_not_too_deep(as_python(cell.source)), cell.shown) for cell in tests],
         [without_magics(cell.source) for cell in others if cell.role is CellRole.read_only],
         [cell.shown for cell in others if cell.role is not CellRole.read_only],
         [cell.shown for cell in cells if not cell.is_code],
@@ -158,14 +192,37 @@ def _lesson(cells: tuple[ReleasedCell, ...]) -> Lesson:
     helpers: dict[str, str] = {}
     for cell in others:
         if cell.role is CellRole.read_only:
-            helpers |= helpers_of(cell.source)
+            helpers |= helpers_in(cell.source)
+    lesson = lesson_of([cell.shown for cell in others])
+    spoken_of = classes_in_prose(cell.shown for cell in cells if not cell.is_code)
+    imported: set[str] = set().union(*(imported_names(cell.shown) for cell in tests))
     return replace(
-        lesson_of([cell.shown for cell in others]),
+        lesson,
+        classes=lesson.classes
+        | solution_classes
+        | (spoken_of - lesson.imports - lesson.functions - imported),
         mirrored=own.mirrored,
         kept=own.kept,
         published=own.published,
         helpers=frozenset(text for name, text in helpers.items() if name not in asked),
     )
+
+
+def helpers_in(source: str) -> dict[str, str]:
+    """Return what a locked cell defines for tests to use; nothing where its text is nested too deeply to be read."""
+    try:
+        return helpers_of(source)
+    except RecursionError:
+        return {}
+
+
+def _if_not_too_deep(source: str) -> str:
+    """Return a test's text, empty where it is nested too deeply to be compiled: then it has no names either."""
+    try:
+        own_names([(source, "")], [], [], [])
+    except RecursionError:
+        return ""
+    return source
 
 
 def _driven(cell: NotebookNode) -> DrivenTest | None:
@@ -215,6 +272,42 @@ def top_level_names(source: str) -> set[str]:
     for statement in tree.body:
         names |= _bound_by(statement)
     return names
+
+
+def definitions_for(shown: str, later: Iterable[str]) -> str:
+    """Return what a driven test's visible text defines for the cells after it, as a cell; empty when that is nothing.
+
+    Imports, constants and functions only, and of these what the later cells name: a driven cell itself never runs.
+    """
+    try:
+        body = ast.parse(shown).body
+        wanted = {word for source in later for word in _WORD.findall(source)}
+        found: list[ast.stmt] = []
+        grows = True
+        while grows:
+            new = [
+                one for one in body if one not in found and _is_definition(one) and _bound_by(one) & wanted
+            ]
+            wanted |= {word for one in new for word in _WORD.findall(ast.unparse(one))}
+            found += new
+            grows = bool(new)
+        return "\n".join(ast.unparse(one) for one in body if one in found)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ""
+
+
+def _is_definition(statement: ast.stmt) -> bool:
+    """Whether a statement only binds names: nothing of the learner's is called by running it."""
+    match statement:
+        case ast.Import() | ast.ImportFrom():
+            return True
+        case ast.FunctionDef(decorator_list=[], args=arguments, returns=returns):
+            evaluated = [arguments, *([returns] if returns is not None else [])]
+        case ast.Assign(value=value):
+            evaluated = [value]
+        case _:
+            return False
+    return not any(isinstance(node, _RUNS_CODE) for one in evaluated for node in ast.walk(one))
 
 
 def _bound_by(statement: ast.stmt) -> set[str]:

@@ -34,6 +34,8 @@ class CellError:
     """What a cell raised. ``from_test`` says that the test's own assert failed, not code that it called.
 
     A driven test adds what was asked (``about``), and its failure without the values that came back (``told``).
+    ``lessons_fault`` says that the test itself is broken, whatever the learner did; ``unread`` why a cell of the
+    learner's, which would have defined the name that is missing, is no Python.
     """
 
     name: str
@@ -43,6 +45,8 @@ class CellError:
     learner_line: str = ""
     about: str = ""
     told: str = ""
+    lessons_fault: bool = False
+    unread: str = ""
 
 
 @dataclass

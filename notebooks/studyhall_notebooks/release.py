@@ -31,6 +31,7 @@ from studyhall_notebooks.nbgrader_metadata import check_metadata, upgrade_metada
 from studyhall_notebooks.structure import as_node
 
 _INDENT: Final = re.compile(r"\A\s*")
+_CLASS: Final = re.compile(r"^\s*class\s+(\w+)", re.MULTILINE)
 
 
 class ReleaseOptions(BaseModel):
@@ -74,7 +75,9 @@ def graded_source(notebook: NotebookNode, options: ReleaseOptions = DEFAULT_OPTI
     """Return what the judge rebuilds a submission from: stubs for solutions, hidden tests kept, checksums.
 
     A test with a hidden region gets ``metadata.studyhall.test.hidden = true``, so that the learner's version
-    still knows it. The notebook handed in stays as it is.
+    still knows it. Names of Python classes that only solutions define are kept in the notebook's
+    ``metadata.studyhall.solution_classes``, which no learner gets: the judge has to know whose objects compare
+    themselves. The notebook handed in stays as it is.
 
     Raises:
         ReleaseError: nbgrader would refuse the notebook too (repeated grade id, missing points, a region
@@ -99,6 +102,8 @@ def graded_source(notebook: NotebookNode, options: ReleaseOptions = DEFAULT_OPTI
         _clear_output(cell)
         _keep_known_studyhall_metadata(cell)
     check_metadata(result)
+    if language == "python":
+        _note_solution_classes(notebook, result)
     for index, cell in enumerate(result.cells):
         _note_hidden_region(cell, index, options)
         # A region whose end is missing must be refused now: the learner's version is made from this one.
@@ -273,6 +278,21 @@ def _keep_known_studyhall_metadata(cell: NotebookNode) -> None:
         cell.metadata["studyhall"] = as_node(kept)
     else:
         del cell.metadata["studyhall"]
+
+
+def _note_solution_classes(notebook: NotebookNode, result: NotebookNode) -> None:
+    told = studyhall_metadata(result)
+    before = told.get("solution_classes")
+    known = {str(name) for name in before} if isinstance(before, list) else set()
+    found = sorted(known | (_classes_of(notebook) - _classes_of(result)))
+    if found:
+        result.metadata["studyhall"] = as_node({**told, "solution_classes": found})
+
+
+def _classes_of(notebook: NotebookNode) -> set[str]:
+    """Return the names of the classes that answer cells define."""
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and is_solution(cell)]
+    return {name for cell in cells for name in _CLASS.findall(cell.source)}
 
 
 def _note_hidden_region(cell: NotebookNode, index: int, options: ReleaseOptions) -> None:

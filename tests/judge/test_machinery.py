@@ -14,7 +14,14 @@ import pytest
 from studyhall_judge import cgroups
 from studyhall_judge.client import Judge, JudgeRefused, JudgeUnavailable
 from studyhall_judge.frames import MAX_FRAME, FrameError, read_frame, write_frame
-from studyhall_judge.releases import BadRelease, Releases, prepare, top_level_names
+from studyhall_judge.releases import (
+    BadRelease,
+    Releases,
+    classes_in_prose,
+    definitions_for,
+    prepare,
+    top_level_names,
+)
 from studyhall_judge.report import GradeReport, GradeRequest, JudgeStatus, Progress, Release
 from studyhall_judge.sandbox import linux, seccomp
 from studyhall_judge.server import SocketInUse, bind, serve
@@ -241,6 +248,52 @@ def test_files_reach_the_sandbox_sealed():
 def test_a_broken_release_is_said(release):
     with pytest.raises(BadRelease):
         prepare(release)
+
+
+@pytest.mark.parametrize(
+    ("prose", "names"),
+    [
+        ("Write a class `Vec`.", {"Vec"}),
+        ("The class `Vec(x, y)` and\nits friend `Point`.", {"Vec", "Point"}),
+        ("Begin with `class Vec:`.", {"Vec"}),
+        ("A class is a plan.\n\nReturn a `DataFrame`.", set()),
+        ("A class `int`, `Exception`, `np.Array` or `vec`", set()),
+        ("Write a class Vec.", set()),
+    ],
+)
+def test_classes_that_prose_speaks_of(prose, names):
+    assert classes_in_prose([prose]) == names
+
+
+DRIVEN = """from studyhall_notebooks.driven import check
+import math, os
+UNIT = 2
+unused = 7
+wanted = check.partial()
+def area(n: int) -> float:
+    return UNIT * n
+def called(n=f(1)):
+    return math.pi
+check.call("f", 3).equals(9)
+"""
+
+
+@pytest.mark.parametrize(
+    ("later", "defined"),
+    [
+        ([], ""),
+        (
+            ["assert area(2) == math.pi"],
+            "import math, os\nUNIT = 2\ndef area(n: int) -> float:\n    return UNIT * n",
+        ),
+        (["called(2)"], ""),
+        (["print(UNIT)", "wanted"], "UNIT = 2"),
+        (["check.call"], "from studyhall_notebooks.driven import check"),
+    ],
+)
+def test_what_later_cells_use_of_a_driven_one(later, defined):
+    assert definitions_for(DRIVEN, later) == defined
+    assert definitions_for("def f(:", later) == ""
 
 
 def test_only_so_many_releases_are_kept():

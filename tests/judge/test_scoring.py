@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from studyhall_judge.leash import SHORT_SECONDS, Leash
-from studyhall_judge.messages import clean, learner_message, needs_second_look
+from studyhall_judge.messages import clean, learner_message, needs_second_look, why_unread
 from studyhall_judge.rebuild import CellKind, PlannedCell
 from studyhall_judge.report import TestStatus
 from studyhall_judge.scoring import CellError, CellOutcome, Ending, score_test
@@ -102,6 +102,27 @@ def test_messages_of_visible_tests(outcome, dynamic, expected):
     assert learner_message(outcome, TestStatus.failed, TEST, dynamic=dynamic).startswith(expected)
 
 
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def f(n:\n    return n", "line 1: '(' was never closed"),
+        ("%time\ndef f(n):\nreturn n", "line 3: expected an indented block"),
+        ("%a\n" * 9000 + "def f(:", "line 9001: invalid syntax"),
+        ("x = (3\n% 2)\nif x\n  y", "line 3: expected ':'"),
+        ("x = '\0'", "could not be read as Python"),
+    ],
+)
+def test_why_a_cell_cannot_be_read(source, said):
+    assert said in why_unread(source)
+
+
+@pytest.mark.parametrize(
+    "source", ["def f(n):\n    return n", "%time f(1)\n!ls\nx = !ls\nf?", "x = (" + "\n" * 60_000]
+)
+def test_nothing_is_said_of_a_cell_that_can_be_read_or_is_too_long_to_tell(source):
+    assert why_unread(source) == ""
+
+
 def test_values_are_shown_only_while_no_hidden_test_has_run():
     outcome = raised("ValueError", "invalid literal")
     assert "invalid literal" in learner_message(outcome, TestStatus.error, TEST, dynamic=True)
@@ -132,6 +153,7 @@ def test_a_second_look_is_for_messages_with_values():
         ("\x1b[31mred\x1b[0m\x00", "red"),
         ("x" * 2000, "x" * 599 + "…"),
         ("1/2 and a/b", "1/2 and a/b"),
+        ("half \ud83d a face", "half ? a face"),
     ],
 )
 def test_clean(text, shown):

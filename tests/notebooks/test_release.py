@@ -81,6 +81,17 @@ def test_the_learners_version_knows_where_it_comes_from_and_what_is_hidden(make)
     nbformat.validate(learner)
 
 
+def test_the_judge_alone_knows_the_classes_of_a_solution(make):
+    solution = "class Shown:\n    ### BEGIN SOLUTION\n    class Inner: ...\n    ### END SOLUTION\n"
+    solution += "### BEGIN SOLUTION\nclass Vec(tuple):\n    pass\n### END SOLUTION"
+    notebook = read_notebook(make.notebook_bytes(make.answer(source=solution), make.visible_test()))
+    graded, learner = release(notebook)
+    assert graded.metadata.studyhall == {"solution_classes": ["Inner", "Vec"]}
+    assert "Vec" not in write_notebook(learner)
+    again, _ = release(graded)
+    assert set(again.metadata.studyhall.solution_classes) >= {"Inner", "Vec"}
+
+
 def test_releasing_twice_gives_the_same_bytes(make):
     data = make.notebook_bytes(make.answer(), make.visible_test(), minor=0)
     first, second = (release(read_notebook(data)) for _ in range(2))

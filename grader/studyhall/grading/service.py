@@ -18,6 +18,7 @@ from studyhall_judge.report import (
     ReleaseNotebook,
     ReportStatus,
     Resources,
+    TestResult,
 )
 
 from studyhall.courses import policy as course_policy
@@ -35,6 +36,9 @@ from studyhall.submissions.schemas import LearnerRepair, LearnerReport, LearnerT
 
 SEALED_AT_ONCE = 100_000
 """Characters of executed notebooks from which on a report is sealed in a thread; below, handing it over costs more."""
+
+DURATION_STEP_MS = 100.0
+"""How exactly learners may know how long a test took that runs beside hidden ones."""
 
 
 async def begin(session: AsyncSession, attempt_id: uuid.UUID) -> Attempt | None:
@@ -147,8 +151,22 @@ async def sealed_beside(report: GradeReport, cipher: ContentCipher) -> bytes:
     return await asyncio.to_thread(sealed_report, report, cipher)
 
 
+def shown_duration(test: TestResult, *, beside_hidden: bool) -> float:
+    """Return the milliseconds of a test that its learner may know: none of a hidden one.
+
+    Code that was handed a hidden test's arguments can sleep for as long as they are large, and remember them for a
+    visible test. So where there are hidden tests, the visible ones' are in steps.
+    """
+    if test.hidden:
+        return 0.0
+    return (
+        round(test.duration_ms / DURATION_STEP_MS) * DURATION_STEP_MS if beside_hidden else test.duration_ms
+    )
+
+
 def for_learner(report: GradeReport) -> LearnerReport:
     """Return what the learner sees of a report: of a hidden test its title, status, points and hint, nothing more."""
+    beside_hidden = any(test.hidden for test in report.tests)
     return LearnerReport(
         status=report.status.value,
         message=report.message,
@@ -168,7 +186,7 @@ def for_learner(report: GradeReport) -> LearnerReport:
                 status=test.status,
                 message="" if test.hidden else test.learner_message,
                 hint=test.hint,
-                duration_ms=test.duration_ms,
+                duration_ms=shown_duration(test, beside_hidden=beside_hidden),
             )
             for test in report.tests
         ],

@@ -184,6 +184,8 @@ class JudgeShell(InteractiveShell):
     """IPython's shell with outputs kept in memory and tracebacks rendered cheaply."""
 
     compiler_class = JudgeCompiler
+    cell_outputs: Outputs
+    """What the running cell leaves, errors among it: a magic may put a publisher of its own in place of ours."""
 
     def transform_cell(self, raw_cell: str) -> str:
         """Leave plain Python as it is: IPython's own way takes the text to tokens and back."""
@@ -233,6 +235,22 @@ class JudgeShell(InteractiveShell):
         """Remember an error for ``%notebook`` by its name: a full rendering takes 20 ms, and nobody reads it here."""
         return {"ename": type(exception).__name__, "evalue": "", "traceback": []}
 
+    def ask_exit(self) -> None:
+        """End the cell for ``exit()`` and ``quit()``: there is no kernel to be asked.
+
+        Raises:
+            SystemExit: always.
+        """
+        raise SystemExit
+
+    def reset(self, new_session: bool = True, aggressive: bool = False) -> None:  # noqa: FBT001, FBT002 - IPython's
+        """Forget everything, and also the cells that ran before: IPython keeps them for its next session."""
+        shell: Any = super()  # IPython's methods are not annotated
+        history: Any = self.history_manager
+        history.input_hist_parsed[:] = history.input_hist_raw[:] = [""]
+        history._i = history._ii = history._iii = history._i00 = ""  # noqa: SLF001 - nothing else clears them
+        shell.reset(new_session, aggressive)
+
     def enable_gui(self, gui: str | None = None) -> None:
         """Accept any event loop without starting one: nobody is there to look at a window."""
 
@@ -271,9 +289,8 @@ class JudgeShell(InteractiveShell):
     def keep_error(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
     ) -> None:
-        """Add an error output for an exception."""
-        publisher: Any = self.display_pub
-        publisher.outputs.items.append(describe_error(kind, error, trace))
+        """Add an error output for an exception, also one of a cell that another runs: ``%%capture`` keeps no errors."""
+        self.cell_outputs.items.append(describe_error(kind, error, trace))
 
 
 def _pieces(statements: list[ast.stmt], name: str, compiler: Any) -> list[CodeType] | None:
@@ -336,6 +353,7 @@ def make_shell(outputs: Outputs) -> JudgeShell:
             xmode="Plain",
         )
     shutil.rmtree(folder, ignore_errors=True)
+    shell.cell_outputs = outputs
     shell.display_pub.outputs = outputs
     shell.displayhook.outputs = outputs
     shell.user_ns["__name__"] = "__main__"
