@@ -59,20 +59,35 @@ class ClassGrading:
         self, student: StudentFolder, on_result: Callable[[StudentResult], None]
     ) -> StudentResult:
         async with self._places:
-            read = read_folder(student.path, self._assignment)
-            result = result_of(student.student, read, await self._report(student, read))
+            result = await self._result(student)
         on_result(result)
         return result
 
-    async def _report(self, student: StudentFolder, read: ReadFolder) -> GradeReport:
-        release = self._release_for(read)
-        request = GradeRequest(
+    async def _result(self, student: StudentFolder) -> StudentResult:
+        """Return what came of one student. Whatever goes wrong with one is that one's result, not the class's end."""
+        read = ReadFolder()
+        try:
+            read = read_folder(student.path, self._assignment)
+            return result_of(student.student, read, await self._report(student, read))
+        except OfflineGradingError:
+            raise
+        except Exception as error:
+            message = f"This could not be graded ({type(error).__name__}: {error}); look at it by hand."
+            request = self._request(student, ReadFolder(), self._assignment.release)
+            return result_of(student.student, read, self._without_report(request, message))
+
+    def _request(self, student: StudentFolder, read: ReadFolder, release: Release) -> GradeRequest:
+        return GradeRequest(
             request_id=student.student,
             release_hash=release.hash,
             scoring=self._scoring,
             notebooks={} if read.refusal else read.notebooks,
             limits=self._assignment.limits,
         )
+
+    async def _report(self, student: StudentFolder, read: ReadFolder) -> GradeReport:
+        release = self._release_for(read)
+        request = self._request(student, read, release)
         for _ in range(ATTEMPTS):
             try:
                 return await self._ask(request, release)

@@ -256,7 +256,8 @@ def hides_library(name: str) -> bool:
     first = Path(name).parts[0]
     if not name.endswith(".py"):
         return False
-    module = first.removesuffix(".py")
+    # Never a dotted name: looking for one imports its package, and with it code that may end this process.
+    module = first.partition(".")[0]
     if module.startswith("_") or module in _STEERING_MODULES or module in sys.stdlib_module_names:
         return True
     try:
