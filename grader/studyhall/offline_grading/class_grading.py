@@ -71,7 +71,7 @@ class ClassGrading:
             return result_of(student.student, read, await self._report(student, read))
         except OfflineGradingError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are still to be graded
             message = f"This could not be graded ({type(error).__name__}: {error}); look at it by hand."
             request = self._request(student, ReadFolder(), self._assignment.release)
             return result_of(student.student, read, self._without_report(request, message))
