@@ -341,3 +341,66 @@ def test_an_answer_without_names_is_what_a_neighbouring_test_holds_beyond_its_ow
     assert texts(rebuilt)["total"] == answer
     assert texts(rebuilt)[host] == mine
     assert "merged_cell" in codes(rebuilt)
+
+
+# Which notebook is which
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A lesson of two notebooks with other grade ids and texts."""
+    second = source()
+    for one in second.cells:
+        one.source = re.sub(r"\b(squares|mean|total)\b", r"\1_two", one.source)
+        marks = one.metadata.get("nbgrader")
+        if marks:
+            marks["grade_id"] += "_two"
+    both = {"p1": source(), "p2": second}
+    return prepare(
+        Release.build({name: write_notebook(graded_source(one)) for name, one in both.items()})
+    ), both
+
+
+def read(pair, notebooks, scoring="default"):
+    written = {name: one if isinstance(one, str) else write_notebook(one) for name, one in notebooks.items()}
+    request = GradeRequest(request_id="r", release_hash="h", notebooks=written, scoring=scoring)
+    read = read_submission(pair[0], request)
+    first = {
+        name: None if one is None else one.cells[3].source.split("(")[0]
+        for name, one in read.notebooks.items()
+    }
+    return first, {one.code for one in read.repairs}
+
+
+RIGHT_PLACES = {"p1": "def squares", "p2": "def squares_two"}
+
+
+def test_notebooks_with_each_others_names_change_places(pair):
+    p1, p2 = pair[1].values()
+    assert read(pair, {"p1": p2, "p2": p1}) == (RIGHT_PLACES, {"renamed_notebook"})
+    assert read(pair, {"p1": p1, "p2": p2}) == (RIGHT_PLACES, set())
+    assert read(pair, {"p1": p2, "p2": p1}, "nbgrader")[0] != RIGHT_PLACES
+
+
+def test_a_notebook_that_was_saved_twice_is_in_one_place(pair):
+    p2 = pair[1]["p2"]
+    assert read(pair, {"p1": p2, "p2": p2})[0]["p2"] == "def squares_two"
+
+
+def test_a_renamed_notebook_without_labels_is_known_by_its_texts(pair):
+    p1, p2 = pair[1].values()
+    cleared = copy.deepcopy(p1)
+    for one in cleared.cells:
+        one.metadata, one.id = {}, f"{one.id}x"
+    found, said = read(pair, {"final": cleared, "p2": p2})
+    assert found == RIGHT_PLACES
+    assert said == {"renamed_notebook"}
+    stranger = new_notebook(cells=[cell("import csv"), cell("print(1)")])
+    assert "extra_notebook" in read(pair, {"final": stranger, "p2": p2})[1]
+
+
+@pytest.mark.parametrize("broken", ["", "{", "[]"])
+def test_an_unreadable_notebook_gives_way_to_its_copy_without_a_word_of_it(pair, broken):
+    p1, p2 = pair[1].values()
+    assert read(pair, {"p1": broken, "p1-Copy1": p1, "p2": p2}) == (RIGHT_PLACES, {"renamed_notebook"})
+    assert read(pair, {"p1": broken, "p2": p2})[1] == {"unreadable"}
