@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from nbformat.notebooknode import NotebookNode
 from studyhall_notebooks.cells import CellRole, grade_id
@@ -45,7 +45,9 @@ class Matching:
                 self._take_labelled([cell])
         else:
             self._forget_unknown_labels()
-            self._match_exact_texts()
+            if self._match_exact_texts(self._alike):
+                # Labels have slipped: what is like a test may as well be the answer beside it.
+                self._match_exact_texts(lambda _released, _cell: False)
             for cells in self._by_label().values():
                 self._take_labelled(cells)
         self._match_by_cell_id()
@@ -53,6 +55,9 @@ class Matching:
         self._match_answers_by_names()
         self._match_between_neighbours()
         if not self.as_nbgrader:
+            # Better a person looks at a wrong cell than nobody at an answer whose type was changed.
+            self._match_by_cell_id(any_kind=True)
+            self._match_between_neighbours(any_kind=True)
             self._exchange_answers()
         self._recover_merged_answers()
         if self._comparisons.exhausted:
@@ -90,28 +95,34 @@ class Matching:
                 labelled.setdefault(cell.grade_id, []).append(cell)
         return labelled
 
-    def _match_exact_texts(self) -> None:
-        """Where labels were exchanged or shifted, a test or locked cell is where its own text is, word by word."""
+    def _match_exact_texts(self, is_version: Callable[[ReleasedCell, SubmittedCell], bool]) -> bool:
+        """Where labels were exchanged or shifted, a test or locked cell is where its own text is, word by word.
+
+        A labelled cell that ``is_version`` of it keeps its label all the same. Returns whether any label was wrong.
+        """
+        wrong = False
         labelled = self._by_label()
         by_text: dict[str, list[SubmittedCell]] | None = None
         for released in self.anchors:
             mine = labelled.get(str(released.grade_id), [])
-            if released.is_learners or not released.plain:
+            if released.is_learners or not released.plain or released.grade_id in self.found:
                 continue
             if any(cell.plain == released.plain for cell in mine):
                 continue
             by_text = self._by_text() if by_text is None else by_text
             exact = next((cell for cell in by_text.get(released.plain, []) if cell.free), None)
-            if exact is None or any(self._alike(released, cell) for cell in mine):
+            if exact is None or any(is_version(released, cell) for cell in mine):
                 continue
             other = self._wanted.get(str(exact.grade_id))
             if other is not None and other.plain == exact.plain:
                 continue
+            wrong = wrong or exact.grade_id is not None or bool(mine)
             self.take(released, exact)
             for cell in mine:
                 cell.grade_id = None
             if mine and released.role is CellRole.test:
                 self.remarks.flag("changed_test", released, "The label of the test cell was on another cell.")
+        return wrong
 
     def _alike(self, released: ReleasedCell, cell: SubmittedCell) -> bool:
         return self._comparisons.similarity(cell.source, released.shown) >= SIMILAR
@@ -134,20 +145,27 @@ class Matching:
 
     # Cells without a label
 
-    def _match_by_cell_id(self) -> None:
+    def _match_by_cell_id(self, *, any_kind: bool = False) -> None:
         unmatched = self._unmatched()
-        by_id = {cell.node.get("id"): cell for cell in self.submitted if cell.free and cell.grade_id is None}
+        by_id = {cell.node.get("id"): cell for cell in self.submitted if cell.free and self._has_no_say(cell)}
         for released in unmatched:
             cell = by_id.get(released.node.get("id"))
             if cell is None or not cell.free:
                 continue
-            # Another program may have given the id to another cell: the text has to speak for it, too. What a person
-            # grades may have changed its type: better a person looks at a wrong cell than nobody at an answer.
-            same_kind = cell.is_code == released.is_code or (
-                released.role is CellRole.manual and not self.as_nbgrader and not self.is_plain_released(cell)
-            )
+            # Another program may have given the id to another cell: the text has to speak for it, too.
+            same_kind = cell.is_code == released.is_code
+            if any_kind and released.role is CellRole.manual:
+                same_kind = not self._is_anothers(cell, released)
             if cell.source == released.shown or (released.is_learners and same_kind):
                 self.take(released, cell)
+
+    def _has_no_say(self, cell: SubmittedCell) -> bool:
+        """Whether a cell has no label, or one that another cell has, too."""
+        return cell.grade_id is None or (not self.as_nbgrader and cell.grade_id in self.found)
+
+    def _is_anothers(self, cell: SubmittedCell, released: ReleasedCell) -> bool:
+        """Whether a cell has, word by word, the text of another one of the lesson's."""
+        return any(one.plain == cell.plain for one in self.released.cells if one is not released)
 
     def _match_by_text(self) -> None:
         """Recognise locked, test and untouched cells by what the learner was shown."""
@@ -188,7 +206,7 @@ class Matching:
             if best is not None:
                 self.take(released, best[1])
 
-    def _match_between_neighbours(self) -> None:
+    def _match_between_neighbours(self, *, any_kind: bool = False) -> None:
         """An answer that defines no known name is the cell where it should be: between its neighbours."""
         for released in self._unmatched():
             if not released.is_learners:
@@ -203,8 +221,8 @@ class Matching:
                 and not self.is_plain_released(cell)
             ]
             same_kind = [cell for cell in candidates if cell.is_code == released.is_code]
-            if released.role is CellRole.manual and not self.as_nbgrader:
-                same_kind = same_kind or candidates
+            if any_kind and released.role is CellRole.manual:
+                same_kind = candidates
             if same_kind:
                 self.take(released, max(same_kind, key=lambda cell: self._likeness(cell, released)))
 

@@ -91,9 +91,12 @@ def joined(value: Any) -> str:
 
 
 def _source(value: Any) -> str:
-    """Return a cell's text; lines of which none but the last has an end are put under one another."""
+    """Return a cell's text; lines of which none but the last has an end are put under one another.
+
+    A list of single letters is a text that some program took apart.
+    """
     lines = value if isinstance(value, list) and all(isinstance(line, str) for line in value) else []
-    if lines and not any(line.endswith(("\n", "\r")) for line in lines[:-1]):
+    if max(map(len, lines), default=0) > 1 and not any(line.endswith(("\n", "\r")) for line in lines[:-1]):
         return "\n".join(lines)
     return joined(value)
 

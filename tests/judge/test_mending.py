@@ -270,6 +270,32 @@ def test_labels_that_slipped_by_one_cell(released, work, by):
     assert {name: found[name] for name in wanted} == wanted
 
 
+def test_slipped_labels_where_an_answer_is_like_its_test(released, work):
+    find(work, "total").source = "total = 60"
+    settings = [one.metadata for one in work.cells[:10]]
+    for one, slipped in zip(work.cells, [*settings[1:], {}], strict=False):
+        one.metadata = slipped
+    assert texts(rebuild(released, work, "default"))["total"] == "total = 60"
+
+
+def test_one_label_on_all_cells_keeps_what_a_person_grades(released, work):
+    find(work, "explain").source = "Because of this."
+    for one in work.cells:
+        if "nbgrader" in one.metadata:
+            one.metadata["nbgrader"]["grade_id"] = "squares"
+    assert texts(rebuild(released, work, "default"))["explain"] == "Because of this."
+
+
+def test_ids_that_slipped_by_one_cell(released, work):
+    find(work, "explain").source = "Because of this."
+    ids = [one.id for one in work.cells]
+    for one, slipped in zip(work.cells, ids[1:] + ids[:1], strict=True):
+        one.id, one.metadata = slipped, {}
+    rebuilt = rebuild(released, work, "default")
+    assert texts(rebuilt)["explain"] == "Because of this."
+    assert rebuilt.missing == set()
+
+
 def test_exchanging_settings_with_a_test_brings_no_test_of_ones_own(released, work):
     find(work, "mean").source = "def mean(values):\n    return None"
     answer, test = find(work, "mean"), find(work, "test_mean")

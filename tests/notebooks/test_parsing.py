@@ -184,6 +184,7 @@ def test_cells_are_counted_as_they_stand_in_the_file():
         (["a\n", "b"], "a\nb"),
         (["a\n", "b", "c"], "a\nbc"),
         (["a"], "a"),
+        (["x", "=", "1"], "x=1"),
         ([], ""),
     ],
 )
