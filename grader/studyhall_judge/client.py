@@ -32,9 +32,12 @@ class JudgeRefused(JudgeError):
 class Judge:
     """A judge behind the unix socket ``socket``. One object can be used by many tasks at once."""
 
-    def __init__(self, socket: Path | str, *, connect_seconds: float = 5.0) -> None:
+    def __init__(
+        self, socket: Path | str, *, connect_seconds: float = 5.0, status_seconds: float = 10.0
+    ) -> None:
         self._socket = str(socket)
         self._connect_seconds = connect_seconds
+        self._status_seconds = status_seconds
 
     async def grade(
         self, request: GradeRequest, release: Callable[[], Awaitable[Release]]
@@ -90,12 +93,15 @@ class Judge:
         """Ask the judge for its slots, standing walls and environments.
 
         Raises:
-            JudgeUnavailable: the judge is not there.
+            JudgeUnavailable: the judge is not there, or has not answered within ``status_seconds``.
         """
-        async with self._connection() as (reader, writer):
-            await _send(writer, {"type": "status"})
-            frame = await _receive(reader)
-            return JudgeStatus.model_validate(frame.get("status"))
+        try:
+            async with asyncio.timeout(self._status_seconds), self._connection() as (reader, writer):
+                await _send(writer, {"type": "status"})
+                frame = await _receive(reader)
+        except TimeoutError as error:
+            raise JudgeUnavailable(f"The judge does not answer at {self._socket}.") from error
+        return JudgeStatus.model_validate(frame.get("status"))
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:

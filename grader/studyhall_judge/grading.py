@@ -40,6 +40,10 @@ from studyhall_judge.submissions import ReadSubmission, read_submission
 
 log = logging.getLogger("studyhall_judge")
 
+BIG_CELLS = 200
+BIG_TEXT = 300_000
+"""Above this many cells, or characters of its files, a submission is planned beside the event loop."""
+
 
 UNEXPECTED = "The judge came upon a fault of its own and could not finish. The submission was not at fault."
 """What a report says when something failed that should not have."""
@@ -101,7 +105,7 @@ class Submission:
         if read.refusal:
             yield self._report(ReportStatus.refused, read.refusal)
             return
-        self._plan(read)
+        await self._plan(read)
         running = asyncio.create_task(self._run())
         running.add_done_callback(lambda _done: self._queue.put_nowait(None))
         try:
@@ -119,12 +123,17 @@ class Submission:
                     await running
         yield report
 
-    def _plan(self, read: ReadSubmission) -> None:
+    async def _plan(self, read: ReadSubmission) -> None:
         self._repairs += read.repairs
         self._flags += read.flags
+        texts = self._request.notebooks.values()
+        cells = sum(len(one.cells) for one in read.notebooks.values() if one is not None)
+        # Mending a big one takes seconds, in which the other students' clocks and conversations go on.
+        big = cells > BIG_CELLS or sum(map(len, texts)) > BIG_TEXT
         for name, released in self._release.notebooks.items():
             submitted = read.notebooks.get(name)
-            rebuilt = rebuild(released, submitted, self._request.scoring)
+            planning = (released, submitted, self._request.scoring)
+            rebuilt = await asyncio.to_thread(rebuild, *planning) if big else rebuild(*planning)
             self._repairs += rebuilt.repairs
             self._flags += rebuilt.flags
             self._notebooks.append(_Notebook(released, submitted, rebuilt))

@@ -9,23 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 
 from nbformat.notebooknode import NotebookNode
 from studyhall_notebooks.cells import CellRole, grade_id, nbgrader_metadata
 from studyhall_notebooks.driven import DrivenTest
 
-from studyhall_judge.likeness import (
-    SIMILAR,
-    compiles,
-    metadata_differs,
-    plain,
-    points_differ,
-    similarity,
-    without,
-)
-from studyhall_judge.releases import ReleasedCell, ReleasedNotebook, top_level_names
+from studyhall_judge.halves import settle_copies
+from studyhall_judge.likeness import metadata_differs, points_differ
+from studyhall_judge.matching import Matching
+from studyhall_judge.releases import ReleasedCell, ReleasedNotebook, copy_node
 from studyhall_judge.report import IntegrityFlag, Repair, Scoring
+from studyhall_judge.submitted_cells import SubmittedCell
 
 
 class CellKind(StrEnum):
@@ -66,28 +60,6 @@ class Rebuilt:
     missing: set[str] = field(default_factory=set)
 
 
-@dataclass
-class _Submitted:
-    index: int
-    node: NotebookNode
-    source: str
-    grade_id: str | None
-    match: ReleasedCell | None = None
-    dropped: bool = False
-
-    @property
-    def free(self) -> bool:
-        return self.match is None and not self.dropped
-
-    @property
-    def is_code(self) -> bool:
-        return bool(self.node.cell_type == "code")
-
-    @cached_property
-    def plain(self) -> str:
-        return plain(self.source)
-
-
 def rebuild(released: ReleasedNotebook, submitted: NotebookNode | None, scoring: Scoring) -> Rebuilt:
     """Return the notebook to run for what was submitted (None: nothing that can be read)."""
     return _Rebuilding(released, submitted, scoring).run()
@@ -95,240 +67,44 @@ def rebuild(released: ReleasedNotebook, submitted: NotebookNode | None, scoring:
 
 class _Rebuilding:
     def __init__(self, released: ReleasedNotebook, submitted: NotebookNode | None, scoring: Scoring) -> None:
+        self._matching = Matching(released, [] if submitted is None else submitted.cells, scoring)
         self._released = released
         self._scoring = scoring
-        self._anchors = [cell for cell in released.cells if cell.is_anchor]
-        cells = [] if submitted is None else submitted.cells
-        self._submitted = [
-            _Submitted(index, node, node.source, grade_id(node)) for index, node in enumerate(cells)
-        ]
-        self._found: dict[str, _Submitted] = {}
-        self._texts: dict[str, str] = {}
-        self._repairs: list[Repair] = []
-        self._flags: list[IntegrityFlag] = []
+        self._readable = submitted is not None
+        self._anchors = self._matching.anchors
+        self._submitted = self._matching.submitted
+        self._found = self._matching.found
+        self._texts = self._matching.texts
+        self._notes = self._lost_code()
+        self._repair = self._matching.remarks.repair
+        self._flag = self._matching.remarks.flag
 
     def run(self) -> Rebuilt:
-        self._match_by_grade_id()
         if self._submitted:
-            self._match_by_cell_id()
-            self._match_by_text()
-            self._match_answers_by_names()
-            self._match_answers_between_neighbours()
-            self._recover_merged_answers()
-        self._settle_copies()
-        self._say_what_changed()
+            self._matching.find()
+            settle_copies(self._matching)
+            self._say_what_changed()
+        elif self._readable:
+            self._repair("no_cells", None, "This notebook holds no cells, so its tasks count as open.")
         cells = self._in_submitted_order() if self._scoring == "nbgrader" else self._in_released_order()
         missing = {
             str(cell.grade_id)
             for cell in self._anchors
             if cell.role in (CellRole.test, CellRole.manual, CellRole.task)
-            and self._submitted
+            and self._readable
             and self._counts_as_missing(cell)
         }
-        return Rebuilt(cells, self._repairs, self._flags, missing)
+        remarks = self._matching.remarks
+        return Rebuilt(cells, remarks.repairs, remarks.flags, missing)
 
     def _counts_as_missing(self, released: ReleasedCell) -> bool:
         """Whether a graded cell is gone. To nbgrader, so is a cell without its label."""
         cell = self._found.get(str(released.grade_id))
         return cell is None or (self._scoring == "nbgrader" and cell.grade_id is None)
 
-    # Finding each released cell in the submission
-
-    def _match_by_grade_id(self) -> None:
-        wanted = {cell.grade_id: cell for cell in self._anchors}
-        order = reversed(self._submitted) if self._scoring == "nbgrader" else iter(self._submitted)
-        for cell in order:
-            released = wanted.get(cell.grade_id) if cell.grade_id else None
-            if released is not None and str(cell.grade_id) not in self._found:
-                self._take(released, cell)
-
-    def _match_by_cell_id(self) -> None:
-        by_id = {cell.node.get("id"): cell for cell in self._submitted if cell.free and cell.grade_id is None}
-        for released in self._unmatched():
-            cell = by_id.get(released.node.get("id"))
-            if cell is None or not cell.free:
-                continue
-            # Another program may have given the id to another cell: the text has to speak for it, too.
-            same_kind = cell.is_code == released.is_code
-            if cell.source == released.shown or (released.is_learners and same_kind):
-                self._take(released, cell)
-
-    def _match_by_text(self) -> None:
-        """Recognise locked, test and untouched cells by what the learner was shown."""
-        for released in self._unmatched():
-            if not released.shown.strip():
-                continue
-            for cell in self._submitted:
-                if cell.free and cell.plain == released.plain:
-                    self._take(released, cell)
-                    break
-            else:
-                if not released.is_learners:
-                    self._match_similar(released)
-
-    def _match_similar(self, released: ReleasedCell) -> None:
-        best: tuple[float, _Submitted] | None = None
-        for cell in self._submitted:
-            if not cell.free or cell.grade_id is not None or cell.is_code != released.is_code:
-                continue
-            if self._is_plain_released(cell):
-                continue
-            ratio = similarity(cell.source, released.shown)
-            if ratio >= SIMILAR and (best is None or ratio > best[0]):
-                best = ratio, cell
-        if best is not None:
-            self._take(released, best[1])
-
-    def _match_answers_by_names(self) -> None:
-        """An answer without its id is the free cell that defines what the stub defines."""
-        for released in self._unmatched():
-            if released.role is not CellRole.answer or not released.names:
-                continue
-            best: tuple[float, _Submitted] | None = None
-            for cell in self._submitted:
-                if not cell.free or not cell.source.strip():
-                    continue
-                shared = len(released.names & top_level_names(cell.source)) / len(released.names)
-                if shared > 0 and (best is None or shared > best[0]):
-                    best = shared, cell
-            if best is not None:
-                self._take(released, best[1])
-
-    def _match_answers_between_neighbours(self) -> None:
-        """An answer that defines no known name is the cell where it should be: between its neighbours."""
-        places = {cell.grade_id: place for place, cell in enumerate(self._anchors)}
-        for released in self._unmatched():
-            if not released.is_learners:
-                continue
-            place = places[released.grade_id]
-            before = [
-                self._found[str(c.grade_id)].index for c in self._anchors[:place] if c.grade_id in self._found
-            ]
-            after = [
-                self._found[str(c.grade_id)].index
-                for c in self._anchors[place + 1 :]
-                if c.grade_id in self._found
-            ]
-            low, high = max(before, default=-1), min(after, default=len(self._submitted))
-            candidates = [
-                cell
-                for cell in self._submitted[low + 1 : high]
-                if cell.free
-                and cell.grade_id is None
-                and cell.is_code == released.is_code
-                and cell.source.strip()
-                and not self._is_plain_released(cell)
-            ]
-            if candidates:
-                self._take(
-                    released, max(candidates, key=lambda cell: similarity(cell.source, released.shown))
-                )
-
-    def _is_plain_released(self, cell: _Submitted) -> bool:
-        return any(
-            released.plain == cell.plain for released in self._released.cells if not released.is_anchor
-        )
-
-    def _recover_merged_answers(self) -> None:
-        """An answer that was merged into a locked or test cell is what that cell holds beyond its own text."""
-        for released in self._unmatched():
-            if released.role is not CellRole.answer or not released.names:
-                continue
-            for host in self._found.values():
-                match = host.match
-                if match is None or match.is_learners or not match.is_code or host.source == match.shown:
-                    continue
-                if not released.names & top_level_names(host.source):
-                    continue
-                self._texts[str(released.grade_id)] = without(host.source, match.shown)
-                self._found[str(released.grade_id)] = host
-                self._repair(
-                    "merged_cell",
-                    released,
-                    "Your answer had been merged into another cell. It was taken from there.",
-                )
-                break
-
-    def _take(self, released: ReleasedCell, cell: _Submitted) -> None:
-        cell.match = released
-        self._found[str(released.grade_id)] = cell
-        self._texts[str(released.grade_id)] = cell.source
-
-    def _unmatched(self) -> list[ReleasedCell]:
-        return [cell for cell in self._anchors if cell.grade_id not in self._found]
-
-    # Copies and halves
-
-    def _settle_copies(self) -> None:
-        for cell in self._submitted:
-            if not cell.free:
-                continue
-            original = self._found.get(str(cell.grade_id)) if cell.grade_id else None
-            if original is not None and original.match is not None:
-                self._settle_copy(original.match, original, cell)
-            elif cell.grade_id is None:
-                self._drop_unlabelled_copy(cell)
-
-    def _settle_copy(self, released: ReleasedCell, original: _Submitted, copy: _Submitted) -> None:
-        identifier = str(released.grade_id)
-        if not released.is_learners:
-            copy.dropped = True
-            self._repair("copied_cell", released, "This cell was there twice. The original was used.")
-            if released.role is CellRole.test:
-                self._flag("copied_test", released, "A test cell was there more than once.")
-        elif self._is_second_half(original, copy, identifier):
-            self._texts[identifier] = f"{self._texts[identifier]}\n{copy.source}"
-            copy.dropped = True
-            self._repair(
-                "split_cell", released, "Your answer had been split into two cells. They were joined."
-            )
-        else:
-            self._repair(
-                "copied_cell",
-                released,
-                "Your answer was there twice. The first one counts as the answer; the other ran as a cell of yours.",
-            )
-
-    def _is_second_half(self, original: _Submitted, copy: _Submitted, identifier: str) -> bool:
-        if self._scoring == "nbgrader" or copy.index < original.index:
-            return False
-        between = self._submitted[original.index + 1 : copy.index]
-        if any(not cell.dropped for cell in between) or copy.source.strip() == original.source.strip():
-            return False
-        if not original.is_code:
-            return True
-        first, second = self._texts[identifier], copy.source
-        return (
-            not compiles(first)
-            or not compiles(second)
-            or not (top_level_names(first) & top_level_names(second))
-        )
-
-    def _drop_unlabelled_copy(self, cell: _Submitted) -> None:
-        """A copy of a test or locked cell that lost its label is not the learner's own cell."""
-        for released in self._anchors:
-            if released.role in (CellRole.test, CellRole.read_only) and released.is_code and released.plain:
-                same = cell.plain == released.plain
-                if same and released.grade_id in self._found:
-                    cell.dropped = True
-                    self._repair("copied_cell", released, "This cell was there twice. The original was used.")
-                    return
-
     # Saying what was mended
 
-    def _repair(self, code: str, released: ReleasedCell | None, message: str) -> None:
-        identifier = None if released is None else released.grade_id
-        repair = Repair(code=code, notebook=self._released.name, grade_id=identifier, message=message)
-        if repair not in self._repairs:
-            self._repairs.append(repair)
-
-    def _flag(self, code: str, released: ReleasedCell, message: str) -> None:
-        test = f"{self._released.name}/{released.grade_id}"
-        self._flags.append(IntegrityFlag(code=code, test_id=test, message=message))
-
     def _say_what_changed(self) -> None:
-        if not self._submitted:
-            return
         for released in self._anchors:
             cell = self._found.get(str(released.grade_id))
             if cell is None:
@@ -336,7 +112,8 @@ class _Rebuilding:
             elif cell.match is released:
                 self._say_differences(released, cell)
         for cell in self._submitted:
-            unknown = cell.free and cell.grade_id is not None and cell.grade_id not in self._found
+            label = grade_id(cell.node)
+            unknown = cell.free and label is not None and label not in self._found
             if unknown and nbgrader_metadata(cell.node).get("grade") is True:
                 self._repair(
                     "unknown_cell",
@@ -356,7 +133,7 @@ class _Rebuilding:
         elif released.is_code:
             self._repair("missing_cell", released, "A cell of the lesson had been deleted. It was put back.")
 
-    def _say_differences(self, released: ReleasedCell, cell: _Submitted) -> None:
+    def _say_differences(self, released: ReleasedCell, cell: SubmittedCell) -> None:
         if cell.grade_id != released.grade_id:
             self._repair(
                 "lost_label", released, "This cell had lost its label and was recognised by its content."
@@ -397,9 +174,7 @@ class _Rebuilding:
         for released in self._anchors:
             planned += self._planned(released)
             planned += own.get(released.grade_id, [])
-        if not self._submitted:
-            return self._with_plain_released()
-        return planned
+        return planned if self._readable else self._with_plain_released()
 
     def _with_plain_released(self) -> list[PlannedCell]:
         planned: list[PlannedCell] = []
@@ -409,13 +184,13 @@ class _Rebuilding:
 
     def _in_submitted_order(self) -> list[PlannedCell]:
         """As nbgrader runs it: the submission's own order, nothing put back (``missing`` says what is not there)."""
-        if not self._submitted:
+        if not self._readable:
             return self._with_plain_released()
         planned: list[PlannedCell] = []
         for cell in self._submitted:
             if cell.dropped:
                 continue
-            planned += self._planned(cell.match) if cell.match is not None else [_own(cell)]
+            planned += self._planned(cell.match) if cell.match is not None else [self._own(cell)]
         return planned
 
     def _own_cells_by_anchor(self) -> dict[str | None, list[PlannedCell]]:
@@ -425,7 +200,7 @@ class _Rebuilding:
             if cell.match is not None:
                 anchor = cell.match.grade_id
             elif not cell.dropped:
-                own.setdefault(anchor, []).append(_own(cell))
+                own.setdefault(anchor, []).append(self._own(cell))
         return own
 
     def _planned(self, released: ReleasedCell) -> list[PlannedCell]:
@@ -435,12 +210,35 @@ class _Rebuilding:
         source = released.source
         if released.is_learners:
             text = self._texts.get(str(released.grade_id))
-            if text is None and released.role is CellRole.answer and self._submitted:
+            if text is None and released.role is CellRole.answer and self._readable:
                 return []  # a stub in place of a deleted answer could undo what the learner wrote elsewhere
             source = released.shown if text is None else text
         if not released.is_code and kind is not CellKind.manual:
             kind = CellKind.text
         return [PlannedCell(kind, source, released.node, index, released, released.driven)]
+
+    def _lost_code(self) -> dict[str, ReleasedCell]:
+        """Return, by text, the lesson's code cells without a label of which the submission has none that runs."""
+        if self._scoring == "nbgrader" or all(cell.is_code for cell in self._submitted):
+            return {}
+        there = {cell.plain for cell in self._submitted if cell.is_code}
+        plain = [cell for cell in self._released.cells if cell.role is CellRole.plain and cell.is_code]
+        return {cell.plain: cell for cell in plain if cell.plain and cell.plain not in there}
+
+    def _own(self, cell: SubmittedCell) -> PlannedCell:
+        """Plan a learner's own cell; one of the lesson's that was turned into a note runs as it did there."""
+        node = cell.node
+        if not cell.is_code and cell.plain in self._notes:
+            node = self._notes[cell.plain].node
+            self._repair(
+                "retyped_cell",
+                None,
+                "A code cell of the lesson had been turned into another type. It was turned back.",
+            )
+            node = copy_node(node)
+            node.source = cell.source
+        kind = CellKind.learner if node.cell_type == "code" else CellKind.text
+        return PlannedCell(kind, cell.source, node, cell.index)
 
 
 _KINDS = {
@@ -450,8 +248,3 @@ _KINDS = {
     CellRole.task: CellKind.text,
     CellRole.quiz: CellKind.text,
 }
-
-
-def _own(cell: _Submitted) -> PlannedCell:
-    kind = CellKind.learner if cell.is_code else CellKind.text
-    return PlannedCell(kind, cell.source, cell.node, cell.index)

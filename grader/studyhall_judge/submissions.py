@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from nbformat.notebooknode import NotebookNode
 from studyhall_notebooks.cells import grade_id, studyhall_metadata
 from studyhall_notebooks.errors import NotebookError
-from studyhall_notebooks.parsing import parse_notebook
+from studyhall_notebooks.parsing import ParsedNotebook, parse_notebook
 
+from studyhall_judge.likeness import plain
 from studyhall_judge.releases import PreparedRelease, ReleasedNotebook
 from studyhall_judge.report import GradeRequest, IntegrityFlag, Repair
+
+ENOUGH_ALIKE = 2
+"""Cells with a text of the lesson's that make a notebook without any label one of the lesson's."""
 
 
 @dataclass
@@ -30,61 +34,101 @@ class ReadSubmission:
 def read_submission(release: PreparedRelease, request: GradeRequest) -> ReadSubmission:
     """Read all notebooks of a submission. One that cannot be read costs only itself."""
     read = ReadSubmission()
-    spare: dict[str, NotebookNode] = {}
-    problems: list[str] = []
+    spare: dict[str, ParsedNotebook] = {}
+    problems: dict[str, str] = {}
     for name, text in request.notebooks.items():
         try:
             parsed = parse_notebook(text)
         except NotebookError as error:
-            problems.append(str(error))
-            if name in release.notebooks:
-                read.notebooks[name] = None
-                read.repair(
-                    "unreadable",
-                    name,
-                    f"This notebook could not be read, so its tasks count as open. {error}",
-                )
+            problems[name] = str(error)
             continue
-        if name in release.notebooks:
-            read.notebooks[name] = parsed.notebook
-            for repair in parsed.repairs:
-                read.repair(repair.code, name, repair.message)
-            _check_kernel(read, release.notebooks[name], parsed.notebook)
+        by_name = name in release.notebooks
+        if by_name and (request.scoring == "nbgrader" or not _fits_another(release, name, parsed.notebook)):
+            _place(read, release.notebooks[name], parsed)
         else:
-            spare[name] = parsed.notebook
-    _place_renamed(release, read, spare)
-    if not any(notebook is not None for notebook in read.notebooks.values()):
-        read.refusal = problems[0] if problems else "The submission holds no notebook of this lesson."
+            spare[name] = parsed
+    _place_spare(release, read, spare)
+    if not read.notebooks:
+        read.refusal = next(iter(problems.values()), "The submission holds no notebook of this lesson.")
         return read
     for name in release.notebooks:
-        if name not in read.notebooks:
-            read.notebooks[name] = None
+        if name in read.notebooks:
+            continue
+        read.notebooks[name] = None
+        if name in problems:
+            read.repair(
+                "unreadable",
+                name,
+                f"This notebook could not be read, so its tasks count as open. {problems[name]}",
+            )
+        else:
             read.repair(
                 "missing_notebook", name, "This notebook was not in the submission; its tasks count as open."
             )
     return read
 
 
-def _place_renamed(release: PreparedRelease, read: ReadSubmission, spare: dict[str, NotebookNode]) -> None:
-    """Recognise notebooks under another name by what they say of themselves, then by their grade ids."""
-    for name, notebook in spare.items():
-        free = [wanted for wanted in release.notebooks if read.notebooks.get(wanted) is None]
-        told = studyhall_metadata(notebook).get("notebook")
-        ids = {grade_id(cell) for cell in notebook.cells} - {None}
-        best = max(
-            free, key=lambda wanted: (wanted == told, _shared(release.notebooks[wanted], ids)), default=None
-        )
-        if best is not None and (best == told or _shared(release.notebooks[best], ids) > 0):
-            read.notebooks[best] = notebook
+def _place(read: ReadSubmission, released: ReleasedNotebook, parsed: ParsedNotebook) -> None:
+    read.notebooks[released.name] = parsed.notebook
+    for repair in parsed.repairs:
+        read.repair(repair.code, released.name, repair.message)
+    _check_kernel(read, released, parsed.notebook)
+
+
+def _fits_another(release: PreparedRelease, name: str, notebook: NotebookNode) -> bool:
+    """Whether a notebook holds more of another one of the lesson than of the one whose name it has."""
+    ids = _ids(notebook)
+    fits = {wanted: _shared(released, ids) for wanted, released in release.notebooks.items()}
+    return max(fits.values()) > fits[name]
+
+
+def _place_spare(release: PreparedRelease, read: ReadSubmission, spare: dict[str, ParsedNotebook]) -> None:
+    """Recognise notebooks under another name: the best fit first, by their grade ids, what they say, their texts."""
+    while spare:
+        free = [name for name in release.notebooks if name not in read.notebooks]
+        fits = [
+            (fit, name, wanted)
+            for name, parsed in spare.items()
+            for wanted in free
+            if any(fit := _fit(release.notebooks[wanted], parsed.notebook))
+        ]
+        if not fits:
+            break
+        _, name, wanted = max(fits, key=lambda one: one[0])
+        _place(read, release.notebooks[wanted], spare.pop(name))
+        if name != wanted:
             read.repair(
-                "renamed_notebook", best, "This notebook had another name and was recognised by its content."
+                "renamed_notebook",
+                wanted,
+                "This notebook had another name and was recognised by its content.",
             )
+    for name, parsed in spare.items():
+        if name in release.notebooks and name not in read.notebooks:
+            _place(read, release.notebooks[name], parsed)
         else:
             read.repair("extra_notebook", name, "This notebook is not part of the lesson and was left out.")
 
 
+def _fit(released: ReleasedNotebook, notebook: NotebookNode) -> tuple[int, bool, int]:
+    """Return how well a notebook under another name fits; the texts are only asked when nothing else says."""
+    shared = _shared(released, _ids(notebook))
+    told = studyhall_metadata(notebook).get("notebook") == released.name
+    return shared, told, 0 if shared or told else _alike(released, notebook)
+
+
+def _ids(notebook: NotebookNode) -> set[str | None]:
+    return {grade_id(cell) for cell in notebook.cells} - {None}
+
+
 def _shared(released: ReleasedNotebook, ids: set[str | None]) -> int:
     return sum(1 for cell in released.cells if cell.is_anchor and cell.grade_id in ids)
+
+
+def _alike(released: ReleasedNotebook, notebook: NotebookNode) -> int:
+    """Return how many cells have the text of the lesson's; fewer than `ENOUGH_ALIKE` may be chance."""
+    texts = {plain(cell.source) for cell in notebook.cells}
+    alike = sum(1 for cell in released.cells if cell.plain and cell.plain in texts)
+    return alike if alike >= ENOUGH_ALIKE else 0
 
 
 def _check_kernel(read: ReadSubmission, released: ReleasedNotebook, submitted: NotebookNode) -> None:

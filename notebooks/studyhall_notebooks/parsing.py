@@ -171,7 +171,8 @@ def _number(digits: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_nothing)
+# Not strict: a control character that some program wrote as it is costs nobody a notebook.
+_DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=_nothing, strict=False)
 
 
 def _where_json_breaks(error: Exception) -> str | None:

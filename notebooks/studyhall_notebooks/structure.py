@@ -11,6 +11,9 @@ from nbformat.notebooknode import NotebookNode, from_dict
 from studyhall_notebooks.errors import NotANotebookError, UnsupportedVersionError
 
 MAX_CELLS: Final = 20_000
+NUMBERS_NAMED: Final = 10
+"""Cells that a repair names one by one."""
+
 _CELL_ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _CELL_TYPES: Final = ("code", "markdown", "raw")
 
@@ -29,7 +32,7 @@ def notebook_from_json(content: dict[str, Any]) -> tuple[NotebookNode, list[Pars
 
     Raises:
         NotANotebookError: there is no list of cells.
-        UnsupportedVersionError: older than nbformat 3 or newer than 4.
+        UnsupportedVersionError: older than nbformat 3 or newer than 4, and without cells of version 4.
     """
     repairs: list[ParseRepair] = []
     version = content.get("nbformat")
@@ -38,16 +41,13 @@ def notebook_from_json(content: dict[str, Any]) -> tuple[NotebookNode, list[Pars
         repairs.append(ParseRepair("missing_version", None, "The notebook did not say its format version."))
     if isinstance(version, float) and version.is_integer():
         version = int(version)
-    if (
-        isinstance(version, bool)
-        or not isinstance(version, int)
-        or (version == 3 and "worksheets" not in content)
-    ):
+    if isinstance(version, bool) or version not in (3, 4) or (version == 3 and "worksheets" not in content):
         # Another program has changed the number, not the cells.
-        if not _holds_cells(content):
+        if _holds_cells(content):
+            version = 4
+            repairs.append(ParseRepair("wrong_version", None, "The notebook's format version was wrong."))
+        elif isinstance(version, bool) or not isinstance(version, int):
             raise NotANotebookError
-        version = 4
-        repairs.append(ParseRepair("wrong_version", None, "The notebook's format version was wrong."))
     if version == 3:
         content = _from_version_3(content)
     elif version != 4:
@@ -88,6 +88,17 @@ def joined(value: Any) -> str:
     if isinstance(value, list):
         return "".join(line for line in value if isinstance(line, str))
     return ""
+
+
+def _source(value: Any) -> str:
+    """Return a cell's text; lines of which none but the last has an end are put under one another.
+
+    A list of single letters is a text that some program took apart.
+    """
+    lines = value if isinstance(value, list) and all(isinstance(line, str) for line in value) else []
+    if max(map(len, lines), default=0) > 1 and not any(line.endswith(("\n", "\r")) for line in lines[:-1]):
+        return "\n".join(lines)
+    return joined(value)
 
 
 def _from_version_3(content: dict[str, Any]) -> dict[str, Any]:
@@ -200,33 +211,50 @@ def _notebook_metadata(value: Any) -> dict[str, Any]:
 def _cells(cells: list[Any], repairs: list[ParseRepair], *, had_ids: bool) -> list[dict[str, Any]]:
     result: list[dict[str, Any]] = []
     seen: set[str] = set()
-    for place, cell in enumerate(cells):
+    repeated: list[int] = []
+    missing: list[int] = []
+    endless: list[int] = []
+    for number, cell in enumerate(cells, 1):
         if not isinstance(cell, dict):
             repairs.append(
                 ParseRepair(
-                    "unreadable_cell", len(result), f"Cell {place + 1} could not be read and was left out."
+                    "unreadable_cell", len(result), f"Cell {number} could not be read and was left out."
                 )
             )
             continue
-        sound = _cell(cell, len(result), repairs)
+        sound = _cell(cell, len(result), number, repairs)
+        if sound["source"] != joined(cell.get("source")):
+            endless.append(number)
         given = cell.get("id")
         if isinstance(given, str) and _CELL_ID.fullmatch(given) and given not in seen:
             identifier = given
         else:
             identifier = _new_id(sound, len(result), seen)
-            if had_ids:
-                repeated = isinstance(given, str) and given in seen
-                repairs.append(
-                    ParseRepair(
-                        "repeated_cell_id" if repeated else "missing_cell_id",
-                        len(result),
-                        f"Cell {place + 1} had {'the id of another cell' if repeated else 'no id'} and got "
-                        "a new one.",
-                    )
-                )
+            (repeated if isinstance(given, str) and given in seen else missing).append(number)
         seen.add(identifier)
         result.append({"id": identifier, **sound})
+    if endless:
+        repairs.append(
+            ParseRepair("lines_without_ends", None, f"{_these(endless)} had lines without their ends.")
+        )
+    if had_ids:
+        # One repair each, however many cells: another program does this to all of them at once.
+        for code, numbers, what in (
+            ("repeated_cell_id", repeated, "the id of another cell"),
+            ("missing_cell_id", missing, "no usable id"),
+        ):
+            if numbers:
+                repairs.append(ParseRepair(code, None, f"{_these(numbers)} had {what} and got a new one."))
     return result
+
+
+def _these(numbers: list[int]) -> str:
+    """Name cells by their numbers in the file, some of them when there are many."""
+    if len(numbers) == 1:
+        return f"Cell {numbers[0]}"
+    if len(numbers) > NUMBERS_NAMED:
+        return f"{len(numbers)} cells, the first of them cell {numbers[0]},"
+    return f"Cells {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
 
 
 def _new_id(cell: Mapping[str, Any], place: int, seen: set[str]) -> str:
@@ -243,13 +271,14 @@ def _new_id(cell: Mapping[str, Any], place: int, seen: set[str]) -> str:
         number += 1
 
 
-def _cell(cell: dict[str, Any], place: int, repairs: list[ParseRepair]) -> dict[str, Any]:
+def _cell(cell: dict[str, Any], place: int, number: int, repairs: list[ParseRepair]) -> dict[str, Any]:
+    """Return a sound cell. ``place`` counts those that are kept, ``number`` those of the file, as a person does."""
     kind = cell.get("cell_type")
     if kind not in _CELL_TYPES:
         guessed = "code" if "outputs" in cell or "execution_count" in cell else "markdown"
         repairs.append(
             ParseRepair(
-                "unknown_cell_type", place, f"Cell {place + 1} had no known type and was read as {guessed}."
+                "unknown_cell_type", place, f"Cell {number} had no known type and was read as {guessed}."
             )
         )
         kind = guessed
@@ -257,11 +286,11 @@ def _cell(cell: dict[str, Any], place: int, repairs: list[ParseRepair]) -> dict[
     if not isinstance(source, str) and not (
         isinstance(source, list) and all(isinstance(line, str) for line in source)
     ):
-        repairs.append(ParseRepair("unreadable_source", place, f"Part of cell {place + 1} was not text."))
+        repairs.append(ParseRepair("unreadable_source", place, f"Part of cell {number} was not text."))
     result: dict[str, Any] = {
         "cell_type": kind,
         "metadata": _cell_metadata(cell.get("metadata")),
-        "source": joined(source),
+        "source": _source(source),
     }
     if kind == "code":
         outputs = cell.get("outputs")

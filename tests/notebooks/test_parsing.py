@@ -151,12 +151,53 @@ def test_missing_and_repeated_ids_are_made_anew_and_stay_the_same():
     assert ids[0] == "same"
     assert len(set(ids)) == 5
     assert [cell.id for cell in read_notebook(text_of(*cells)).cells] == ids
-    assert [repair.code for repair in parsed.repairs] == [
-        "repeated_cell_id",
-        "missing_cell_id",
-        "missing_cell_id",
-        "missing_cell_id",
+    assert [(repair.code, repair.message) for repair in parsed.repairs] == [
+        ("repeated_cell_id", "Cell 2 had the id of another cell and got a new one."),
+        ("missing_cell_id", "Cells 3, 4 and 5 had no usable id and got a new one."),
     ]
+
+
+def test_many_cells_without_ids_are_one_sentence():
+    repairs = parse_notebook(text_of({**CODE, "id": "a"}, *[CODE] * 50)).repairs
+    assert [repair.message for repair in repairs] == [
+        "50 cells, the first of them cell 2, had no usable id and got a new one."
+    ]
+
+
+def test_cells_are_counted_as_they_stand_in_the_file():
+    parsed = parse_notebook(
+        text_of(5, {**CODE, "id": "a"}, {"cell_type": "no", "source": 5, "id": "b"}, CODE)
+    )
+    assert [repair.message for repair in parsed.repairs] == [
+        "Cell 1 could not be read and was left out.",
+        "Cell 3 had no known type and was read as markdown.",
+        "Part of cell 3 was not text.",
+        "Cell 4 had no usable id and got a new one.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        (["def f():", "    return 1"], "def f():\n    return 1"),
+        (["a", "", "b\n"], "a\n\nb\n"),
+        (["a\n", "b"], "a\nb"),
+        (["a\n", "b", "c"], "a\nbc"),
+        (["a"], "a"),
+        (["x", "=", "1"], "x=1"),
+        ([], ""),
+    ],
+)
+def test_lines_without_their_ends_stay_lines(lines, text):
+    parsed = parse_notebook(text_of({**CODE, "id": "a", "source": lines}))
+    assert parsed.notebook.cells[0].source == text
+    lost = text != "".join(lines)
+    assert [repair.code for repair in parsed.repairs] == ["lines_without_ends"] * lost
+
+
+def test_control_characters_that_were_written_as_they_are():
+    text = text_of({**CODE, "source": "x = 'MARK'"})
+    assert read_notebook(text.replace("MARK", "a\x01\tb")).cells[0].source == "x = 'a\x01\tb'"
 
 
 def test_an_old_notebook_without_ids_is_no_damage():
@@ -372,7 +413,7 @@ def test_any_torn_file(content, data):
     read_or_refuse(text[:start] + data.draw(st.binary(max_size=3)) + text[end:])
 
 
-@pytest.mark.parametrize("version", ['"4"', "null", "true", "3", "[4]"])
+@pytest.mark.parametrize("version", ['"4"', "null", "true", "3", "[4]", "5", "2", "1", "0", "-4", "4.5"])
 def test_a_wrong_version_does_not_cost_the_cells(version):
     parsed = parse_notebook(text_of(CODE).replace('"nbformat": 4,', f'"nbformat": {version},', 1))
     assert [cell.source for cell in parsed.notebook.cells] == [CODE["source"]]

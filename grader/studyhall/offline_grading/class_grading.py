@@ -18,6 +18,7 @@ from studyhall.offline_grading.course_reader import Assignment, StudentFolder
 from studyhall.offline_grading.errors import OfflineGradingError
 from studyhall.offline_grading.judge_process import JudgeProcess
 from studyhall.offline_grading.results import StudentResult, result_of
+from studyhall.offline_grading.sending import encoded, make_it_fit
 from studyhall.offline_grading.submission_reader import ReadFolder, read_folder
 
 ATTEMPTS: Final = 2
@@ -59,23 +60,39 @@ class ClassGrading:
         self, student: StudentFolder, on_result: Callable[[StudentResult], None]
     ) -> StudentResult:
         async with self._places:
-            read = read_folder(student.path, self._assignment)
-            result = result_of(student.student, read, await self._report(student, read))
+            result = await self._result(student)
         on_result(result)
         return result
 
-    async def _report(self, student: StudentFolder, read: ReadFolder) -> GradeReport:
-        release = self._release_for(read)
-        request = GradeRequest(
+    async def _result(self, student: StudentFolder) -> StudentResult:
+        """Return what came of one student. Whatever goes wrong with one is that one's result, not the class's end."""
+        read = ReadFolder()
+        try:
+            read = read_folder(student.path, self._assignment)
+            return result_of(student.student, read, await self._report(student, read))
+        except OfflineGradingError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others are still to be graded
+            message = f"This could not be graded ({type(error).__name__}: {error}); look at it by hand."
+            request = self._request(student, ReadFolder())
+            return result_of(student.student, read, self._without_report(request, message))
+
+    def _request(self, student: StudentFolder, read: ReadFolder) -> GradeRequest:
+        return GradeRequest(
             request_id=student.student,
-            release_hash=release.hash,
+            release_hash=self._assignment.release.hash,
             scoring=self._scoring,
             notebooks={} if read.refusal else read.notebooks,
+            files={} if read.refusal else encoded(read),
             limits=self._assignment.limits,
         )
+
+    async def _report(self, student: StudentFolder, read: ReadFolder) -> GradeReport:
+        make_it_fit(read, self._assignment)
+        request = self._request(student, read)
         for _ in range(ATTEMPTS):
             try:
-                return await self._ask(request, release)
+                return await self._ask(request)
             except JudgeUnavailable:
                 await self._judge.revive()
             except JudgeRefused as error:
@@ -85,20 +102,14 @@ class ClassGrading:
                     ) from error
                 # The tests are still wanted, with their points: an empty submission is refused with them.
                 read.refusal = str(error)
-                request = request.model_copy(update={"notebooks": {}})
+                request = request.model_copy(update={"notebooks": {}, "files": {}})
         return self._without_report(
             request, "The judge went away twice while it graded this; look at it by hand."
         )
 
-    def _release_for(self, read: ReadFolder) -> Release:
-        """Return the assignment with the student's own files beside its own."""
-        if not read.extras:
-            return self._assignment.release
-        return Release.build(self._assignment.notebooks, {**read.extras, **self._assignment.files})
-
-    async def _ask(self, request: GradeRequest, release: Release) -> GradeReport:
+    async def _ask(self, request: GradeRequest) -> GradeReport:
         async def send() -> Release:
-            return release
+            return self._assignment.release
 
         # A submission may wait for those before it, each with all of its time.
         patience = 2 * request.limits.total_seconds + PATIENCE

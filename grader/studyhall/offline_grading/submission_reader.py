@@ -17,13 +17,21 @@ from pathlib import Path
 from typing import Final
 
 from studyhall_judge.report import IntegrityFlag, Repair
+from studyhall_notebooks.cells import grade_id
 from studyhall_notebooks.course_files import IGNORED
-from studyhall_notebooks.parsing import MAX_BYTES
+from studyhall_notebooks.errors import NotebookError
+from studyhall_notebooks.parsing import MAX_BYTES, parse_notebook, read_notebook
 
 from studyhall.offline_grading.course_reader import Assignment, printable
 
 MAX_OTHER_NOTEBOOKS: Final = 10
 """Notebooks under names that the assignment does not have: one of them may be a renamed one."""
+
+MAX_CANDIDATES: Final = 5
+"""Files of one name, in several folders, of which the first that can be read is taken."""
+
+MAX_SEARCHED_BYTES: Final = 100_000_000
+"""How much of many notebooks under other names is searched for grade ids."""
 
 MAX_EXTRA_BYTES: Final = 16_000_000
 MAX_EXTRA_FILES: Final = 200
@@ -84,35 +92,49 @@ def read_folder(path: Path, assignment: Assignment) -> ReadFolder:
 
 
 def _files_below(path: Path, read: ReadFolder) -> dict[str, Path]:
-    """Return what the folder holds by relative path; folders behind links are not entered. Raises `OSError`."""
-    found: dict[str, Path] = {}
+    """Return what the folder holds by relative path; folders behind links are not entered. Raises `OSError`.
+
+    Notebooks and other files are counted apart: whatever lies beside it, a notebook is found.
+    """
+    notebooks: dict[str, Path] = {}
+    others: dict[str, Path] = {}
+    left_out = folders = 0
     waiting: list[tuple[Path, int]] = [(path, 0)]
     while waiting:
         folder, depth = waiting.pop(0)
-        try:
-            entries = sorted(os.scandir(folder), key=lambda one: one.name)
-        except OSError as error:
-            if depth == 0:
-                raise
-            read.flag(
-                "closed_folder",
-                f"The folder {printable(folder.name)} could not be opened ({_reason(error)}).",
-            )
-            continue
+        entries = _entries(folder, read) if depth else _sorted_entries(folder)
         for entry in entries:
-            if _is_left_out(entry.name):
-                continue
-            if len(found) >= MAX_ENTRIES:
-                read.flag(
-                    "many_files", f"The folder holds more than {MAX_ENTRIES} files; the rest was left out."
-                )
-                return found
-            if entry.is_dir(follow_symlinks=False) and not entry.name.lower().endswith(".ipynb"):
-                if depth < MAX_DEPTH:
+            is_notebook = entry.name.lower().endswith(".ipynb")
+            if entry.is_dir(follow_symlinks=False) and not is_notebook:
+                folders += 1
+                if folders > MAX_ENTRIES:
+                    left_out += 1
+                elif depth < MAX_DEPTH:
                     waiting.append((Path(entry.path), depth + 1))
-            else:
+                continue
+            found = notebooks if is_notebook else others
+            if len(found) < MAX_ENTRIES:
                 found[Path(entry.path).relative_to(path).as_posix()] = Path(entry.path)
-    return found
+            else:
+                left_out += 1
+    if left_out:
+        read.flag("many_files", f"The folder holds more than {MAX_ENTRIES} files; the rest was left out.")
+    return notebooks | others
+
+
+def _entries(folder: Path, read: ReadFolder) -> list[os.DirEntry[str]]:
+    """Return what an inner folder holds; one that stays closed costs only itself."""
+    try:
+        return _sorted_entries(folder)
+    except OSError as error:
+        read.flag(
+            "closed_folder", f"The folder {printable(folder.name)} could not be opened ({_reason(error)})."
+        )
+        return []
+
+
+def _sorted_entries(folder: Path) -> list[os.DirEntry[str]]:
+    return sorted((one for one in os.scandir(folder) if not _is_left_out(one.name)), key=lambda one: one.name)
 
 
 def _is_left_out(name: str) -> bool:
@@ -124,24 +146,59 @@ def _is_left_out(name: str) -> bool:
 
 def _read_notebooks(read: ReadFolder, files: dict[str, Path], assignment: Assignment) -> None:
     """Read the assignment's notebooks from the folder itself, else from a folder in it, then some of the others."""
-    wanted: dict[str, str] = {}
+    candidates: dict[str, list[str]] = {}
     for name in sorted(files, key=lambda one: (one.count("/"), one)):
         stem = unicodedata.normalize("NFC", Path(name).name[: -len(".ipynb")])
         known = next((one for one in assignment.notebooks if unicodedata.normalize("NFC", one) == stem), None)
-        if known is not None and known not in wanted:
-            wanted[known] = name
-            _read_notebook(read, known, files[name])
-            if "/" in name:
-                read.repair(
-                    "moved_notebook",
-                    known,
-                    f"This notebook lay in the folder {printable(str(Path(name).parent))} and was taken from there.",
-                )
-    others = [name for name in files if name not in wanted.values() and "/" not in name]
+        if known is not None:
+            candidates.setdefault(known, []).append(name)
+    wanted: set[str] = set()
+    for known, names in candidates.items():
+        name = names[0]
+        if len(names) > 1:
+            name = next((one for one in names[:MAX_CANDIDATES] if _can_be_read(files[one])), name)
+        wanted.add(name)
+        _read_notebook(read, known, files[name])
+        if "/" in name:
+            read.repair(
+                "moved_notebook",
+                known,
+                f"This notebook lay in the folder {printable(str(Path(name).parent))} and was taken from there.",
+            )
+    # A notebook in a folder that has a name of the assignment's is an older copy, and not the one to look at.
+    known_files = {name for names in candidates.values() for name in names}
+    others = [
+        name for name in sorted(files, key=lambda one: (one.count("/"), one)) if name not in known_files
+    ]
+    if len(others) > MAX_OTHER_NOTEBOOKS:
+        others = _those_with_ids_first(others, files, assignment)
+        read.flag("many_notebooks", f"{len(others) - MAX_OTHER_NOTEBOOKS} more notebooks were left out.")
     for name in others[:MAX_OTHER_NOTEBOOKS]:
         _read_notebook(read, printable(name[: -len(".ipynb")]), files[name])
-    if len(others) > MAX_OTHER_NOTEBOOKS:
-        read.flag("many_notebooks", f"{len(others) - MAX_OTHER_NOTEBOOKS} more notebooks were left out.")
+
+
+def _can_be_read(path: Path) -> bool:
+    try:
+        parse_notebook(_decoded(_read_file(path, MAX_BYTES))[0])
+    except (_Unusable, NotebookError):
+        return False
+    return True
+
+
+def _those_with_ids_first(names: list[str], files: dict[str, Path], assignment: Assignment) -> list[str]:
+    """Return the notebooks in order of how many of the assignment's grade ids stand in them."""
+    sources = [read_notebook(text) for text in assignment.notebooks.values()]
+    ids = {json.dumps(grade_id(cell)).encode() for one in sources for cell in one.cells if grade_id(cell)}
+    left = MAX_SEARCHED_BYTES
+    found: dict[str, int] = {}
+    for name in names:
+        try:
+            data = _read_file(files[name], min(MAX_BYTES, left))
+        except _Unusable:
+            continue
+        left -= len(data)
+        found[name] = sum(one in data for one in ids)
+    return sorted(names, key=lambda name: -found.get(name, 0))
 
 
 def _read_notebook(read: ReadFolder, name: str, path: Path) -> None:
@@ -256,7 +313,8 @@ def hides_library(name: str) -> bool:
     first = Path(name).parts[0]
     if not name.endswith(".py"):
         return False
-    module = first.removesuffix(".py")
+    # Never a dotted name: looking for one imports its package, and with it code that may end this process.
+    module = first.partition(".")[0]
     if module.startswith("_") or module in _STEERING_MODULES or module in sys.stdlib_module_names:
         return True
     try:
