@@ -39,7 +39,7 @@ READERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (dt.datetime, lambda value: _moment(**_fields(value, dt.datetime, _OF_A_MOMENT))),
     (dt.date, lambda value: dt.date(**_fields(value, dt.date, _OF_A_DAY))),
     (dt.timedelta, lambda value: dt.timedelta(**_fields(value, dt.timedelta, _OF_A_SPAN))),
-    (decimal.Decimal, lambda value: decimal.Decimal(decimal.Decimal.as_tuple(value))),
+    (decimal.Decimal, lambda value: decimal.Decimal(decimal.Decimal.__str__(value))),
 )
 """How to read a plain value out of a subclass without asking the subclass."""
 
