@@ -8,9 +8,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from studyhall_judge.frames import FrameError, read_frame, write_frame
+from studyhall_judge.frames import MAX_FRAME, FrameError, read_frame, write_frame
 from studyhall_judge.program_report import ProgramProgress, ProgramReport, ProgramRequest
 from studyhall_judge.report import GradeReport, GradeRequest, JudgeStatus, Progress, Release
+
+MOST_BYTES = MAX_FRAME
+"""Bytes that a request may have altogether."""
 
 
 class JudgeError(Exception):

@@ -12,7 +12,6 @@ from typing import Literal, Protocol
 
 from nbformat.notebooknode import NotebookNode
 from studyhall_notebooks.cells import CellRole, TestInfo
-from studyhall_notebooks.checksum import compute_checksum
 
 from studyhall_judge import __version__, driven
 from studyhall_judge.driver import Clock, NotebookRun, Notes, RunSettings
@@ -20,8 +19,8 @@ from studyhall_judge.executed import executed_notebook
 from studyhall_judge.learner_files import with_learners_files
 from studyhall_judge.messages import learner_message, needs_second_look
 from studyhall_judge.needs import needs_libraries
-from studyhall_judge.rebuild import CellKind, PlannedCell, Rebuilt, rebuild
-from studyhall_judge.releases import PreparedRelease, ReleasedNotebook, copy_node, declared_full_for_text
+from studyhall_judge.rebuild import CellKind, PlannedCell, Rebuilt, is_untouched, rebuild
+from studyhall_judge.releases import PreparedRelease, ReleasedNotebook, declared_full_for_text
 from studyhall_judge.report import (
     GradeReport,
     GradeRequest,
@@ -494,13 +493,3 @@ def _once(flags: list[IntegrityFlag]) -> list[IntegrityFlag]:
         if flag not in kept:
             kept.append(flag)
     return kept
-
-
-def is_untouched(cell: PlannedCell) -> bool:
-    """Whether a hand-graded cell still has the text that it was released with."""
-    assert cell.released is not None  # noqa: S101 - hand-graded cells come from the release
-    if cell.source.strip() == cell.released.shown.strip():
-        return True
-    mine = copy_node(cell.released.node)
-    mine.source = cell.source
-    return bool(compute_checksum(mine) == cell.released.node.metadata.get("nbgrader", {}).get("checksum"))

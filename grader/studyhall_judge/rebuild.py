@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from nbformat.notebooknode import NotebookNode
 from studyhall_notebooks.cells import CellRole, grade_id, nbgrader_metadata
+from studyhall_notebooks.checksum import compute_checksum
 from studyhall_notebooks.driven import DrivenTest
 
 from studyhall_judge.halves import settle_copies
@@ -248,3 +249,13 @@ _KINDS = {
     CellRole.task: CellKind.text,
     CellRole.quiz: CellKind.text,
 }
+
+
+def is_untouched(cell: PlannedCell) -> bool:
+    """Whether a hand-graded cell still has the text that it was released with."""
+    assert cell.released is not None  # noqa: S101 - hand-graded cells come from the release
+    if cell.source.strip() == cell.released.shown.strip():
+        return True
+    mine = copy_node(cell.released.node)
+    mine.source = cell.source
+    return bool(compute_checksum(mine) == cell.released.node.metadata.get("nbgrader", {}).get("checksum"))

@@ -151,14 +151,14 @@ def _prepare_notebook(name: str, node: NotebookNode, shown: NotebookNode) -> Rel
         )
         for cell, learners in zip(node.cells, shown.cells, strict=True)
     )
-    lesson = _lesson(cells, _solution_classes(node))
+    lesson = _lesson(cells, node)
     tests = {test.grade_id: test for test in tests_of(node, name)}
     return ReleasedNotebook(name, node, cells, tests, lesson)
 
 
-def _solution_classes(node: NotebookNode) -> frozenset[str]:
-    """Return the classes that only the author's solutions define, as `graded_source` has noted them."""
-    told = studyhall_metadata(node).get("solution_classes")
+def _noted(node: NotebookNode, what: str) -> frozenset[str]:
+    """Return names that only the author's solutions have, as `graded_source` has noted them."""
+    told = studyhall_metadata(node).get(what)
     return (
         frozenset(name for name in told if isinstance(name, str)) if isinstance(told, list) else frozenset()
     )
@@ -177,8 +177,8 @@ def classes_in_prose(texts: Iterable[str]) -> set[str]:
     return found - set(vars(builtins))
 
 
-def _lesson(cells: tuple[ReleasedCell, ...], solution_classes: frozenset[str]) -> Lesson:
-    """Return what the released cells define, with what the tests keep for themselves."""
+def _lesson(cells: tuple[ReleasedCell, ...], node: NotebookNode) -> Lesson:
+    """Return what the released cells of a notebook define, with what the tests keep for themselves."""
     tests = [cell for cell in cells if cell.is_code and cell.role is CellRole.test]
     others = [cell for cell in cells if cell.is_code and cell.role is not CellRole.test]
     own = own_names(
@@ -189,6 +189,8 @@ def _lesson(cells: tuple[ReleasedCell, ...], solution_classes: frozenset[str]) -
     )
     # What an answer cell is to define itself is not the author's to keep.
     asked: set[str] = set().union(*(top_level_names(cell.shown) for cell in others if cell.is_learners))
+    # Nor is a constant that the solution changes, such as a stock that its functions sell from.
+    asked |= _noted(node, "solution_changes")
     helpers: dict[str, str] = {}
     for cell in others:
         if cell.role is CellRole.read_only:
@@ -198,8 +200,9 @@ def _lesson(cells: tuple[ReleasedCell, ...], solution_classes: frozenset[str]) -
     imported: set[str] = set().union(*(imported_names(cell.shown) for cell in tests))
     return replace(
         lesson,
+        names=lesson.names | _noted(node, "solution_binds"),
         classes=lesson.classes
-        | solution_classes
+        | _noted(node, "solution_classes")
         | (spoken_of - lesson.imports - lesson.functions - imported),
         mirrored=own.mirrored,
         kept=own.kept,

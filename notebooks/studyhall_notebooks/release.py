@@ -28,6 +28,7 @@ from studyhall_notebooks.cells import (
 from studyhall_notebooks.checksum import compute_checksum
 from studyhall_notebooks.errors import ReleaseError
 from studyhall_notebooks.nbgrader_metadata import check_metadata, upgrade_metadata
+from studyhall_notebooks.solutions import bound_builtins, changed_names
 from studyhall_notebooks.structure import as_node
 
 _INDENT: Final = re.compile(r"\A\s*")
@@ -75,9 +76,10 @@ def graded_source(notebook: NotebookNode, options: ReleaseOptions = DEFAULT_OPTI
     """Return what the judge rebuilds a submission from: stubs for solutions, hidden tests kept, checksums.
 
     A test with a hidden region gets ``metadata.studyhall.test.hidden = true``, so that the learner's version
-    still knows it. Names of Python classes that only solutions define are kept in the notebook's
-    ``metadata.studyhall.solution_classes``, which no learner gets: the judge has to know whose objects compare
-    themselves. The notebook handed in stays as it is.
+    still knows it. Names of Python classes that only solutions define, and those that solutions change in place or
+    take from Python's builtins, are kept in the notebook's ``metadata.studyhall`` (``solution_classes``,
+    ``solution_changes``, ``solution_binds``), which no learner gets: the judge has to know whose objects compare
+    themselves, and what an answer may change or replace. The notebook handed in stays as it is.
 
     Raises:
         ReleaseError: nbgrader would refuse the notebook too (repeated grade id, missing points, a region
@@ -103,7 +105,7 @@ def graded_source(notebook: NotebookNode, options: ReleaseOptions = DEFAULT_OPTI
         _keep_known_studyhall_metadata(cell)
     check_metadata(result)
     if language == "python":
-        _note_solution_classes(notebook, result)
+        _note_solution(notebook, result)
     for index, cell in enumerate(result.cells):
         _note_hidden_region(cell, index, options)
         # A region whose end is missing must be refused now: the learner's version is made from this one.
@@ -280,19 +282,30 @@ def _keep_known_studyhall_metadata(cell: NotebookNode) -> None:
         del cell.metadata["studyhall"]
 
 
-def _note_solution_classes(notebook: NotebookNode, result: NotebookNode) -> None:
+def _note_solution(notebook: NotebookNode, result: NotebookNode) -> None:
     told = studyhall_metadata(result)
-    before = told.get("solution_classes")
-    known = {str(name) for name in before} if isinstance(before, list) else set()
-    found = sorted(known | (_classes_of(notebook) - _classes_of(result)))
-    if found:
-        result.metadata["studyhall"] = as_node({**told, "solution_classes": found})
+    found = {
+        "solution_classes": _classes_of(notebook) - _classes_of(result),
+        "solution_changes": changed_names(_answers(notebook)),
+        "solution_binds": bound_builtins(_answers(notebook)),
+    }
+    noted = dict(told)
+    for name, names in found.items():
+        before = told.get(name)
+        known = {str(one) for one in before} if isinstance(before, list) else set()
+        if known | names:
+            noted[name] = sorted(known | names)
+    if noted:
+        result.metadata["studyhall"] = as_node(noted)
+
+
+def _answers(notebook: NotebookNode) -> list[str]:
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code" and is_solution(cell)]
 
 
 def _classes_of(notebook: NotebookNode) -> set[str]:
     """Return the names of the classes that answer cells define."""
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" and is_solution(cell)]
-    return {name for cell in cells for name in _CLASS.findall(cell.source)}
+    return {name for source in _answers(notebook) for name in _CLASS.findall(source)}
 
 
 def _note_hidden_region(cell: NotebookNode, index: int, options: ReleaseOptions) -> None:

@@ -92,6 +92,21 @@ def test_the_judge_alone_knows_the_classes_of_a_solution(make):
     assert set(again.metadata.studyhall.solution_classes) >= {"Inner", "Vec"}
 
 
+def test_the_judge_alone_knows_what_a_solution_does_to_names(make):
+    solution = (
+        "### BEGIN SOLUTION\ndef sell(name):\n    global LEFT\n    STOCK[name] -= 1\n    LOG.append(LIMIT)\n"
+    )
+    solution += "sum = 3\nmean = 4\n### END SOLUTION"
+    notebook = read_notebook(make.notebook_bytes(make.answer(source=solution), make.visible_test()))
+    graded, learner = release(notebook)
+    assert graded.metadata.studyhall == {
+        "solution_changes": ["LEFT", "LOG", "STOCK"],
+        "solution_binds": ["sum"],
+    }
+    assert "solution" not in learner.metadata.studyhall
+    assert release(graded)[0].metadata.studyhall.solution_changes == ["LEFT", "LOG", "STOCK"]
+
+
 def test_releasing_twice_gives_the_same_bytes(make):
     data = make.notebook_bytes(make.answer(), make.visible_test(), minor=0)
     first, second = (release(read_notebook(data)) for _ in range(2))

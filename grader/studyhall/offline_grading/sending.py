@@ -4,12 +4,12 @@ import base64
 import json
 from typing import Final
 
-from studyhall_judge.frames import MAX_FRAME
+from studyhall_judge.client import MOST_BYTES
 
 from studyhall.offline_grading.course_reader import Assignment
 from studyhall.offline_grading.submission_reader import ReadFolder
 
-ROOM: Final = MAX_FRAME - 1_000_000
+ROOM: Final = MOST_BYTES - 1_000_000
 """Bytes for a student's notebooks and files together; the rest of a message is for what stands around them."""
 
 
