@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from functools import lru_cache
 from typing import Any
 
 from IPython.core.inputtransformer2 import TransformerManager
@@ -19,6 +20,7 @@ _CELL_MAGIC = re.compile(r"%%(\w+)(.*)")
 _TIMED = re.compile(r"^(\s*)get_ipython\(\)\.run_line_magic\('time', ('.*'|\".*\")\)(;?\s*)$")
 
 
+@lru_cache(maxsize=512)
 def as_python(source: str) -> str:
     """Return a cell's text with magics and shell lines written as Python; what is Python already stays as it is.
 
