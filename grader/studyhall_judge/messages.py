@@ -55,7 +55,7 @@ _BY_EXCEPTION = {
     "UnboundLocalError": "A variable was used before it had a value.",
     "StopIteration": "An iterator had nothing more to give.",
     "OverflowError": "A number became too large.",
-    "StdinNotImplementedError": "There is nobody to answer input() while your work is graded.",
+    "StdinNotImplementedError": "Nobody answers input() while your work is graded: take the value as an argument.",
     "UsageError": "A command that begins with % or ! could not be understood.",
     "UnicodeDecodeError": "Some bytes were not text in the expected encoding.",
 }
