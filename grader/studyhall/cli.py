@@ -270,27 +270,30 @@ def openapi(
 @app.command()
 def check(
     path: Annotated[Path, typer.Argument(help="Course folder.", exists=True, file_okay=False)],
+    *,
+    run: Annotated[
+        bool,
+        typer.Option(
+            "--run", help="Also run each lesson's own solution, and an untouched copy, in the judge."
+        ),
+    ] = False,
+    lesson: Annotated[str, typer.Option(help="Run only lessons whose names match, such as 'week-1*'.")] = "*",
+    jobs: Annotated[int, typer.Option(min=0, help="Lessons at a time (0: one per processor).")] = 0,
 ) -> None:
     """Check a course folder before publishing it."""
-    from studyhall_notebooks.checks import check_course  # noqa: PLC0415 - each command imports only what it needs
+    from studyhall import check_command  # noqa: PLC0415 - each command imports only what it needs
+    from studyhall.offline_grading.errors import Interrupted, OfflineGradingError  # noqa: PLC0415 - as above
 
-    findings = check_course(path)
-    console = Console(highlight=False, soft_wrap=True)
-    if not findings:
-        console.print("Nothing to complain about.", style="green")
-        return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("", "Where", "What"):
-        table.add_column(heading, overflow="fold")
-    styles = {"error": "red", "warning": "yellow"}
-    for finding in findings:
-        table.add_row(finding.level, finding.where, finding.message, style=styles.get(str(finding.level), ""))
-    console.print(table)
-    levels = {str(finding.level) for finding in findings}
-    if levels == {"note"}:
-        console.print("Nothing to complain about.", style="green")
-    if "error" in levels:
-        raise typer.Exit(code=1)
+    try:
+        code = (
+            check_command.check_and_run(path, lesson=lesson, jobs=jobs) if run else check_command.check(path)
+        )
+    except OfflineGradingError as error:
+        raise _fail(str(error)) from error
+    except Interrupted as stop:
+        _fail("Stopped before every lesson was tried.")
+        raise typer.Exit(code=128 + stop.signal_number) from stop
+    raise typer.Exit(code=code)
 
 
 @app.command()

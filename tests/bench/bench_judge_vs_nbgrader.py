@@ -23,9 +23,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 import nbgrader_class  # noqa: E402 - found through the path above
 from bare_cells import BareCells  # noqa: E402 - beside this file
 from nbgrader_process import VERSION, Nbgrader, make_environment, same_packages  # noqa: E402 - as above
-from studyhall.offline_grading.command import PRELOAD  # noqa: E402 - as above
 from studyhall.offline_grading.course_reader import read_assignment  # noqa: E402 - as above
-from studyhall.offline_grading.judge_process import JudgeProcess  # noqa: E402 - as above
+from studyhall.offline_grading.judge_process import PRELOAD, JudgeProcess  # noqa: E402 - as above
 from studyhall.offline_grading.submission_reader import read_folder  # noqa: E402 - as above
 from studyhall_judge.report import GradeReport, GradeRequest, Progress  # noqa: E402 - as above
 

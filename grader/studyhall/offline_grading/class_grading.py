@@ -69,17 +69,17 @@ class ClassGrading:
         read = ReadFolder()
         try:
             read = read_folder(student.path, self._assignment)
-            return result_of(student.student, read, await self._report(student, read))
+            return result_of(student.student, read, await self.report(student.student, read))
         except OfflineGradingError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are still to be graded
             message = f"This could not be graded ({type(error).__name__}: {error}); look at it by hand."
-            request = self._request(student, ReadFolder())
+            request = self._request(student.student, ReadFolder())
             return result_of(student.student, read, self._without_report(request, message))
 
-    def _request(self, student: StudentFolder, read: ReadFolder) -> GradeRequest:
+    def _request(self, name: str, read: ReadFolder) -> GradeRequest:
         return GradeRequest(
-            request_id=student.student,
+            request_id=name,
             release_hash=self._assignment.release.hash,
             scoring=self._scoring,
             notebooks={} if read.refusal else read.notebooks,
@@ -87,9 +87,14 @@ class ClassGrading:
             limits=self._assignment.limits,
         )
 
-    async def _report(self, student: StudentFolder, read: ReadFolder) -> GradeReport:
+    async def report(self, name: str, read: ReadFolder) -> GradeReport:
+        """Return what the judge says of one submission; ``name`` is what it is called in the report.
+
+        Raises:
+            OfflineGradingError: the judge cannot use the assignment, or does not start any more.
+        """
         make_it_fit(read, self._assignment)
-        request = self._request(student, read)
+        request = self._request(name, read)
         for _ in range(ATTEMPTS):
             try:
                 return await self._ask(request)

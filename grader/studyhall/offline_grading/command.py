@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +13,10 @@ from studyhall_judge.report import ReportStatus, Scoring
 
 from studyhall.offline_grading.class_grading import ClassGrading
 from studyhall.offline_grading.course_reader import Assignment, StudentFolder, find_students, read_assignment
-from studyhall.offline_grading.errors import Interrupted, OfflineGradingError
-from studyhall.offline_grading.judge_process import JudgeProcess
+from studyhall.offline_grading.errors import OfflineGradingError
+from studyhall.offline_grading.interruption import stopped_by_signals
+from studyhall.offline_grading.judge_process import PRELOAD, JudgeProcess
 from studyhall.offline_grading.results import StudentResult, table_of, write_json
-
-PRELOAD = ("numpy", "pandas", "matplotlib.pyplot", "matplotlib_inline.backend_inline")
-"""What the judge imports in advance beside the assignment's own imports: students use more than the lesson does."""
 
 NOT_GRADED = 3
 """Exit code when some submission has no verdict because grading itself failed."""
@@ -90,36 +87,13 @@ async def _grade(
 ) -> list[StudentResult]:
     slots = max(1, min(jobs, len(students)))
     preload = tuple(dict.fromkeys((*PRELOAD, *assignment.modules)))
-    async with _stopped_by_signals(), JudgeProcess(slots=slots, preload=preload) as judge:
+    async with stopped_by_signals(), JudgeProcess(slots=slots, preload=preload) as judge:
         for wall in (await judge.status()).walls:
             if not wall.standing:
                 err.print(f"Note: {wall.name}: {wall.detail}", style="yellow", markup=False)
         grading = ClassGrading(judge, assignment, scoring, at_once=slots)
         with _progress(assignment, len(students), err) as on_result:
             return await grading.grade(students, on_result)
-
-
-class _stopped_by_signals:  # noqa: N801 - it reads as a sentence where it is used
-    """Turns the first SIGINT, SIGTERM or SIGHUP into an orderly end; later ones do not disturb it."""
-
-    def __init__(self) -> None:
-        self._told = 0
-
-    async def __aenter__(self) -> None:
-        task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-
-        def on_signal(number: int) -> None:
-            if not self._told and task is not None:
-                self._told = number
-                task.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, on_signal, number)
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
-        if self._told:
-            raise Interrupted(self._told)
 
 
 @contextmanager

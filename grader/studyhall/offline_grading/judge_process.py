@@ -22,6 +22,9 @@ STOP_SECONDS: Final = 15.0
 LONGEST_SOCKET_PATH: Final = 100
 """Bytes that the path of a unix socket may have on every system, with some to spare."""
 
+PRELOAD: Final = ("numpy", "pandas", "matplotlib.pyplot", "matplotlib_inline.backend_inline")
+"""What the judge imports in advance beside the assignment's own imports: students use more than the lesson does."""
+
 _NEEDED: Final = {"IPython": "ipython", "matplotlib_inline": "matplotlib-inline"}
 
 
