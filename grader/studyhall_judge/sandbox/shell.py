@@ -254,6 +254,18 @@ class JudgeShell(InteractiveShell):
     def enable_gui(self, gui: str | None = None) -> None:
         """Accept any event loop without starting one: nobody is there to look at a window."""
 
+    def run_cell_magic(self, magic_name: str, line: str, cell: str) -> Any:
+        """Run a cell's magic, and end the thread that ``%%bash`` and its kind would leave running for the next one.
+
+        Threads that a cell leaves are ended before the next one, and that one would wait for the lost thread for ever.
+        """
+        try:
+            return super().run_cell_magic(magic_name, line, cell)  # type: ignore[no-untyped-call]  # IPython's
+        finally:
+            scripts = self.magics_manager.registry.get("ScriptMagics")
+            if scripts is not None and scripts.event_loop is not None and not scripts.bg_processes:
+                _stop_loop(scripts)
+
     def system(self, cmd: str) -> None:
         """Run ``!command`` with its output in the cell."""
         shell: Any = self  # IPython's methods are not annotated
@@ -291,6 +303,14 @@ class JudgeShell(InteractiveShell):
     ) -> None:
         """Add an error output for an exception, also one of a cell that another runs: ``%%capture`` keeps no errors."""
         self.cell_outputs.items.append(describe_error(kind, error, trace))
+
+
+def _stop_loop(scripts: Any) -> None:
+    if hasattr(scripts, "stop_event_loop"):
+        scripts.stop_event_loop()
+    else:  # an older IPython, which keeps no hold of its thread
+        loop, scripts.event_loop = scripts.event_loop, None
+        loop.call_soon_threadsafe(loop.stop)
 
 
 def _pieces(statements: list[ast.stmt], name: str, compiler: Any) -> list[CodeType] | None:
