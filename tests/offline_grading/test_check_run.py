@@ -99,7 +99,7 @@ def test_a_test_that_pays_for_nothing_is_a_warning(tried):
 def test_what_graders_would_be_told_of_the_solution_is_a_warning(tried):
     (found,) = findings(tried, "busy")
     assert found.startswith("warning")
-    assert "left 1 threads running" in found
+    assert "Threads that a cell left running were ended: 1." in found
     assert "flagged, too" in found
 
 

@@ -342,7 +342,7 @@ class Executor:
         judge then ends the process that still has them. In that one, this thread waits here for ever.
         """
         left = self._threads() - _OWN_THREADS
-        self._watch.tell("left_threads", f"A cell left {left} threads running; they were ended.")
+        self._watch.tell("left_threads", f"Threads that a cell left running were ended: {left}.")
         go_on = partial(self._start, partial(self._arrive, answer, is_broken))
         self._do(partial(self._examiner.copy_without_threads, go_on), TEST)
 
@@ -350,6 +350,7 @@ class Executor:
         """Go on in the copy, where the answer is still owed."""
         self._done()
         self._call(_release_signals)
+        self._learners(partial(self._front.forget_workers))
         self._send(answer)
         self._go_on(is_broken)
 

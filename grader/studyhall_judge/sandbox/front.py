@@ -15,7 +15,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from studyhall_judge.sandbox import driving
+from studyhall_judge.sandbox import driving, pools
 from studyhall_judge.sandbox.describing import describe_error, plain_outputs
 from studyhall_judge.sandbox.shell import JudgeShell, Outputs, OutputStream, run_cell
 
@@ -102,6 +102,10 @@ class Front:
         described = None if raised is None else driving.describe_error(raised)
         seconds = _clock() - began
         return {"raised": described, "value": value, "outputs": plain_outputs(outputs), "seconds": seconds}
+
+    def forget_workers(self) -> dict[str, Any]:
+        """In a copy without a cell's threads: have the learner's pools start new ones when they are next used."""
+        return pools.forget_workers()
 
 
 def _finish(value: Any) -> Any:

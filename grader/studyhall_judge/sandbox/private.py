@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from studyhall_judge.sandbox.executor import Executor
 
 _PACKAGE = "studyhall_judge.sandbox"
-_FRONT = ("placeholders", "describing", "plain", "driving", "front")
+_FRONT = ("placeholders", "describing", "plain", "driving", "pools", "front")
 _BACK = (
     "limits",
     "wire",
