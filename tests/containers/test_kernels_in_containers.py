@@ -8,15 +8,15 @@ from judge_programs.test_kernels import (
     judge_of_bash,
     test_a_right_answer_earns_everything,
     test_a_wrong_answer_fails_its_tests_and_says_no_more,
-    test_an_answer_that_ends_the_kernel_earns_nothing,
-    test_an_endless_answer_runs_out_of_time,
+    test_an_answer_that_ends_the_kernel_earns_only_what_does_not_need_it,
+    test_an_endless_answer_costs_only_what_calls_it,
 )
 
 __all__ = [
     "test_a_right_answer_earns_everything",
     "test_a_wrong_answer_fails_its_tests_and_says_no_more",
-    "test_an_answer_that_ends_the_kernel_earns_nothing",
-    "test_an_endless_answer_runs_out_of_time",
+    "test_an_answer_that_ends_the_kernel_earns_only_what_does_not_need_it",
+    "test_an_endless_answer_costs_only_what_calls_it",
 ]
 KERNELS = "studyhall-sandbox:kernels"
 

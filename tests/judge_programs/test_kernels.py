@@ -115,13 +115,30 @@ def test_a_wrong_answer_fails_its_tests_and_says_no_more(bash):
     assert "CANARY" in report.executed_notebooks["shell"]
 
 
-def test_an_endless_answer_runs_out_of_time(bash):
+def test_an_endless_answer_costs_only_what_calls_it(bash):
     report = bash("greet() { while :; do :; done; }", cell_seconds=1.5)
-    assert _statuses(report) == [TestStatus.timed_out, TestStatus.not_run, TestStatus.not_run]
+    assert _statuses(report) == [TestStatus.timed_out, TestStatus.timed_out, TestStatus.passed]
 
 
-def test_an_answer_that_ends_the_kernel_earns_nothing(bash):
+def test_an_unfinished_answer_costs_only_itself(bash):
+    report = bash('greet() { echo "hello $1"', cell_seconds=1.5)
+    assert _statuses(report) == [TestStatus.failed, TestStatus.failed, TestStatus.passed], report
+
+
+def test_what_ran_before_is_there_in_the_next_kernel(bash):
+    report = bash('greet() { if [ "$1" = you ]; then kill -9 $PPID; fi; echo "hello $1"; }', cell_seconds=10)
+    assert [status.value for status in _statuses(report)][1:] == ["passed", "passed"], report
+    assert report.score == 3
+
+
+def test_restarts_end_with_the_time_of_the_submission(bash):
+    report = bash("greet() { sleep 30; }", cell_seconds=2, total_seconds=2.5)
+    assert _statuses(report)[0] is TestStatus.timed_out
+    assert _statuses(report)[-1] is TestStatus.not_run
+
+
+def test_an_answer_that_ends_the_kernel_earns_only_what_does_not_need_it(bash):
     report = bash("greet() { kill -9 $PPID; }")
     assert report.status is ReportStatus.graded
-    assert report.score == 0
+    assert report.score == 1
     assert bash('greet() { echo "hello $1"; }').score == 6

@@ -15,6 +15,7 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,12 @@ from studyhall_judge.standing import ENVIRONMENT
 
 log = logging.getLogger("studyhall_judge")
 
+OnOutcome = Callable[[int, CellOutcome], Awaitable[None]]
+
 START_SECONDS = 90.0
+MOST_KERNELS = 10
+"""How many kernels one notebook may use up."""
+
 _SLACK_SECONDS = 5.0
 _LONGEST_ANSWER = 8_000_000
 _DRIVER = Path(__file__).resolve().parent / "harnesses" / "kernel.py.in"
@@ -93,18 +99,35 @@ class KernelRun:
         self._start = start
         self.notes = Notes()
 
-    async def run(self, on_outcome: Callable[[int, CellOutcome], Awaitable[None]]) -> None:
+    async def run(self, on_outcome: OnOutcome) -> None:
         """Run every cell that runs and report each outcome by its place.
 
+        A cell that ends its kernel, or its time, costs no other cell its verdict: a fresh kernel runs again what ran
+        before, without it, and goes on.
+
         Raises:
-            SandboxFault: the kernel did not start, or the machinery failed.
+            SandboxFault: a kernel did not start, or the machinery failed.
         """
+        waiting = [place for place, cell in enumerate(self._cells) if cell.runs]
+        done: list[int] = []
+        for _ in range(MOST_KERNELS):
+            if waiting and self._clock.left > 0:
+                await self._run_one(done, waiting, on_outcome)
+        note = "The time or the restarts for the whole notebook were used up before this cell."
+        for place in waiting:
+            await on_outcome(place, CellOutcome(Ending.not_run, note=note))
+
+    async def _run_one(self, done: list[int], waiting: list[int], on_outcome: OnOutcome) -> None:
+        """Have one kernel do again what is ``done``, and then what is ``waiting``, for as long as it lives."""
         ours, theirs = socket.socketpair()
         reader, writer = await asyncio.open_unix_connection(sock=ours, limit=_LONGEST_ANSWER)
         with theirs:
             running = asyncio.ensure_future(self._start(self._step(theirs.fileno())))
+            kernel = _Kernel(reader, writer, running)
             try:
-                await self._converse(reader, writer, running, on_outcome)
+                await self._wait_for(kernel)
+                if await self._do_again(kernel, done):
+                    await self._go_on(kernel, done, waiting, on_outcome)
             finally:
                 writer.close()
                 with contextlib.suppress(OSError):
@@ -136,36 +159,40 @@ class KernelRun:
             kernel=True,
         )
 
-    async def _converse(
-        self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        running: asyncio.Future[Outcome],
-        on_outcome: Callable[[int, CellOutcome], Awaitable[None]],
-    ) -> None:
+    async def _wait_for(self, kernel: _Kernel) -> None:
         began = time.monotonic()
-        if await _answer(reader, running, START_SECONDS) is None:
-            writer.close()
-            outcome = await running
+        if await kernel.answer(START_SECONDS) is None:
+            kernel.writer.close()
+            outcome = await kernel.running
             said = outcome.errors.decode("utf-8", "replace").strip()[-1000:]
             raise SandboxFault(f"the kernel {self._environment.kernel} did not start: {said}")
         self._clock.started += time.monotonic() - began  # a kernel's start is not the learner's time
-        alive = True
-        for place, cell in enumerate(self._cells):
-            if not cell.runs:
-                continue
-            if not alive or self._clock.left <= 0:
-                await on_outcome(
-                    place, CellOutcome(Ending.not_run, note="The kernel had ended before this cell.")
-                )
-                continue
+
+    async def _do_again(self, kernel: _Kernel, done: list[int]) -> bool:
+        """Run again what ran before; what a kernel does not survive this time is left out from now on."""
+        for place in list(done):
+            if not _is_alive(await self._ask(kernel, place)):
+                done.remove(place)
+                return False
+        return True
+
+    async def _go_on(
+        self, kernel: _Kernel, done: list[int], waiting: list[int], on_outcome: OnOutcome
+    ) -> None:
+        while waiting and self._clock.left > 0:
+            place = waiting.pop(0)
             began = time.monotonic()
-            with contextlib.suppress(OSError):
-                writer.write(json.dumps({"source": cell.source}).encode() + b"\n")
-            seconds = min(self._limits.cell_seconds + _SLACK_SECONDS, max(self._clock.left, 0.1))
-            answer = await _answer(reader, running, seconds)
-            alive = answer is not None and answer.get("late") is not True
-            await on_outcome(place, self._outcome(answer, time.monotonic() - began, running))
+            answer = await self._ask(kernel, place)
+            await on_outcome(place, self._outcome(answer, time.monotonic() - began, kernel.running))
+            if not _is_alive(answer):
+                return
+            done.append(place)
+
+    async def _ask(self, kernel: _Kernel, place: int) -> dict[str, Any] | None:
+        with contextlib.suppress(OSError):
+            kernel.writer.write(json.dumps({"source": self._cells[place].source}).encode() + b"\n")
+        seconds = min(self._limits.cell_seconds + _SLACK_SECONDS, max(self._clock.left, 0.1))
+        return await kernel.answer(seconds)
 
     def _outcome(
         self, answer: dict[str, Any] | None, seconds: float, running: asyncio.Future[Outcome]
@@ -211,20 +238,30 @@ def _result(outputs: list[dict[str, Any]]) -> dict[str, Any] | None:
     return None
 
 
-async def _answer(
-    reader: asyncio.StreamReader, running: asyncio.Future[Outcome], seconds: float
-) -> dict[str, Any] | None:
-    """Wait for the driver's next line; None when it ended, was too late, or said something else."""
-    line = asyncio.ensure_future(reader.readline())
-    either: set[asyncio.Future[Any]] = {line, running}
-    await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    if not line.done():
-        line.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await line
-        return None
-    try:
-        answer = json.loads(line.result())
-    except (ValueError, RecursionError, OSError):
-        return None
-    return answer if isinstance(answer, dict) else None
+def _is_alive(answer: dict[str, Any] | None) -> bool:
+    return answer is not None and answer.get("late") is not True
+
+
+@dataclass(frozen=True)
+class _Kernel:
+    """A kernel that runs: how to speak to its driver, and what will say how it ended."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    running: asyncio.Future[Outcome]
+
+    async def answer(self, seconds: float) -> dict[str, Any] | None:
+        """Wait for the driver's next line; None when it ended, was too late, or said something else."""
+        line = asyncio.ensure_future(self.reader.readline())
+        either: set[asyncio.Future[Any]] = {line, self.running}
+        await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        if not line.done():
+            line.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await line
+            return None
+        try:
+            answer = json.loads(line.result())
+        except (ValueError, RecursionError, OSError):
+            return None
+        return answer if isinstance(answer, dict) else None
