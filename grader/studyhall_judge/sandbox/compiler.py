@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, cast
 
+from studyhall_judge.sandbox.iteration import CALLERS, KEYWORDS
 from studyhall_judge.sandbox.ownership import Owning, helper_statements
 from studyhall_judge.sandbox.placeholders import BUILTIN, GUARD, TEST_FILE
 
@@ -250,6 +251,8 @@ class _Facts:
                 self._patched.add(name)
             case ast.Constant(value=str(text)) if len(text) < 200:
                 self._patched.add(text.rpartition(".")[2])
+            case ast.Call(func=ast.Attribute(attr="multiple"), keywords=keywords):
+                self._patched |= {one.arg for one in keywords if one.arg}
 
     def is_builtin(self, name: str) -> bool:
         """Whether a name means the builtin here."""
@@ -373,18 +376,8 @@ class _Guarding(ast.NodeTransformer):
         judges = self._judges(node.func)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         imported = self._is_imported(node.func)
-        question = "lend" if imported else "see"
-        if name in _HAND_OUT and not imported:
-            question = "outside"
-        elif name in _MEMBERSHIPS:
-            question = "within"
-        elif name.startswith("assert"):
-            question = "lend" if self._facts.masks else "compared"
-        asks_type = name == "type" and len(node.args) == 1
-        looks_at_it = asks_type or name in _IDENTITIES or (name in _LOOK_AT and not imported)
-        if looks_at_it:
-            question = "itself"
-        elif imported and name in _INSPECTORS:
+        question = self._question(node, name, imported=imported)
+        if imported and name in _INSPECTORS and question != "itself":
             judges = False
         believed: ast.AST = self._believe(node, name)
         self.generic_visit(node)
@@ -392,6 +385,8 @@ class _Guarding(ast.NodeTransformer):
             node.args = [self._see_argument(one, question) for one in node.args]
             for keyword in node.keywords:
                 keyword.value = self._see(keyword.value, question)
+            if name in CALLERS and (name != "iter" or len(node.args) == 2):
+                _keep_going(node, CALLERS[name])
         elif believed is node and name in _QUERIES and not imported and isinstance(node.func, ast.Attribute):
             asked = node.func.value
             if isinstance(asked, ast.Call) and _asks_guard("receiver", asked):
@@ -399,6 +394,19 @@ class _Guarding(ast.NodeTransformer):
             node.args = [asked, ast.copy_location(ast.Constant(name), node), *node.args]
             node.func = ast.copy_location(ast.Attribute(ast.Constant(GUARD), "ask", ast.Load()), node)
         return believed
+
+    def _question(self, node: ast.Call, name: str, *, imported: bool) -> str:
+        """Return what the guard is asked of the arguments of a call."""
+        asks_type = name == "type" and len(node.args) == 1
+        if asks_type or name in _IDENTITIES or (name in _LOOK_AT and not imported):
+            return "itself"
+        if name in _HAND_OUT and not imported:
+            return "outside"
+        if name in _MEMBERSHIPS:
+            return "within"
+        if name.startswith("assert"):
+            return "lend" if self._facts.masks else "compared"
+        return "lend" if imported else "see"
 
     def _see_argument(self, node: ast.expr, question: str) -> ast.expr:
         if isinstance(node, ast.Starred):
@@ -423,6 +431,15 @@ class _Guarding(ast.NodeTransformer):
         if not isinstance(called, ast.Name):
             return False
         return self._facts.is_builtin(called.id) or called.id in self._facts.imported
+
+
+def _keep_going(call: ast.Call, place: int) -> None:
+    """Have a function that is called for each element not end the whole."""
+    if not any(isinstance(one, ast.Starred) for one in call.args[: place + 1]) and place < len(call.args):
+        call.args[place] = _ask_guard("without_end", call.args[place])
+    for keyword in call.keywords:
+        if keyword.arg in KEYWORDS:
+            keyword.value = _ask_guard("without_end", keyword.value)
 
 
 def _ask_guard(question: str, *nodes: Any, at: Any = None) -> Any:

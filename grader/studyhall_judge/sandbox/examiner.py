@@ -125,6 +125,9 @@ class Examiner:
         if error is None:
             error, result = self._look_at(value)
         rewritten = self._rewritten(message, self._test.before)
+        rewritten += [
+            ("undone_change", name) for name in self._guards.put_back(frozenset(message["patches"]))
+        ]
         for name in message["published"]:
             if self._guard.own(name) is not self._guard:
                 namespace[name] = self._guard.own(name)

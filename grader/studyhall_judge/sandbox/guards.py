@@ -18,7 +18,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from studyhall_judge.sandbox import root
-from studyhall_judge.sandbox.watched import Record, take_records
+from studyhall_judge.sandbox.watched import Record, take_records, take_records_of
 
 # The C functions behind the module: student code can patch the module's own.
 _signal: Any = importlib.import_module("_signal")
@@ -107,7 +107,9 @@ class Guards:
     def note_imports(self, names: frozenset[str]) -> None:
         """Remember what an author's cell has just imported under ``names``."""
         namespace = self._shell.user_ns
-        self._imports.update({name: namespace[name] for name in names if name in namespace})
+        new = {name: namespace[name] for name in names if name in namespace}
+        self._imports.update(new)
+        self._records += take_records_of(new.values(), frozenset(record.name for record in self._records))
 
     def imports(self, names: list[str]) -> dict[str, Any]:
         """Return what these names were imported as by an author's cell."""
@@ -139,6 +141,17 @@ class Guards:
 
     def _report(self, what: str) -> None:
         self._found.append(what)
+
+    def put_back(self, allowed: frozenset[str]) -> list[str]:
+        """Return what has been changed since it was looked at last, and is what it was again.
+
+        A test may do so itself with the ``allowed`` names. Where the interpreter does not count changes, none is seen.
+        """
+        return [
+            record.name
+            for record in self._records
+            if record.was_put_back() and not any(name in record.namespace for name in allowed)
+        ]
 
     def _restore_modules(self) -> None:
         for record in self._records:

@@ -28,6 +28,7 @@ _BACK = (
     "limits",
     "wire",
     *_FRONT,
+    "iteration",
     "kinds",
     "insides",
     "view",

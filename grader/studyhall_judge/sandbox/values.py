@@ -30,6 +30,7 @@ from types import (
 from typing import Any
 
 from studyhall_judge.sandbox.insides import batches_of, find_inside, is_array, is_masked
+from studyhall_judge.sandbox.iteration import without_end
 from studyhall_judge.sandbox.kinds import Kinds, name_of
 from studyhall_judge.sandbox.placeholders import BUILTIN, OWN
 from studyhall_judge.sandbox.reading import READERS, as_librarys
@@ -166,6 +167,10 @@ class Guard:
         """Return a value that the test itself has made to compare with; it is believed from now on."""
         self._made.append(value)
         return value
+
+    def without_end(self, function: Any) -> Any:
+        """Return what a test may have called for each element."""
+        return without_end(function)
 
     def see(self, value: Any) -> Any:
         """Return what a test may compare in place of ``value``."""

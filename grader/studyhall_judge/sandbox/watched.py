@@ -10,27 +10,41 @@ import builtins
 import ctypes
 import gc
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import is_
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 _LEANED_ON = (
     "asyncio",
+    "base64",
     "bisect",
     "calendar",
+    "csv",
     "dataclasses",
     "datetime",
     "difflib",
     "enum",
+    "glob",
     "hashlib",
     "heapq",
+    "html",
+    "os",
     "pathlib",
+    "pickle",
+    "pprint",
     "random",
+    "secrets",
+    "shutil",
+    "sqlite3",
     "string",
+    "struct",
+    "textwrap",
     "typing",
     "uuid",
+    "zipfile",
 )
-"""Of the standard library, what tests compare with: digests, dates, random numbers, paths."""
+"""Of the standard library, what tests compare with: digests, dates, random numbers, paths, what files hold."""
 
 MODULES = (
     *_LEANED_ON,
@@ -58,6 +72,7 @@ MODULES = (
     "collections.abc",
     "io",
     "posixpath",
+    "genericpath",
     "re._compiler",
     "time",
     "unittest",
@@ -89,6 +104,7 @@ MODULES = (
     "pandas._testing",
     "pandas._testing.asserters",
     "pandas._libs.testing",
+    "pandas.io.parsers.readers",
     "pandas.core.dtypes.missing",
     "pandas.core.algorithms",
     "pandas.core.nanops",
@@ -97,6 +113,7 @@ MODULES = (
     "nose.tools",
     "pytest",
     "IPython.core.inputtransformer2",
+    "studyhall_judge.sandbox.skipping",
     "studyhall_notebooks.driven",
     "studyhall_notebooks.driven.kernel",
     "studyhall_notebooks.driven.statements",
@@ -116,6 +133,7 @@ CLASSES = (
     *(("datetime", name) for name in ("date", "datetime", "time", "timedelta")),
     *(("unittest.case", name) for name in ("TestCase", "_AssertRaisesContext", "_AssertRaisesBaseContext")),
     *(("unittest.case", name) for name in ("_BaseTestCaseContext", "_Outcome")),
+    ("unittest.suite", "TestSuite"),
     ("unittest.result", "TestResult"),
     ("unittest.runner", "TextTestResult"),
     ("unittest.mock", "NonCallableMock"),
@@ -145,6 +163,13 @@ CLASSES = (
     ("pandas.core.generic", "NDFrame"),
     ("pandas.core.arraylike", "OpsMixin"),
     ("pandas.core.base", "IndexOpsMixin"),
+    ("matplotlib.artist", "Artist"),
+    ("matplotlib.axes", "Axes"),
+    ("matplotlib.axes._base", "_AxesBase"),
+    ("matplotlib.figure", "Figure"),
+    ("matplotlib.lines", "Line2D"),
+    ("matplotlib.patches", "Patch"),
+    ("matplotlib.text", "Text"),
     ("IPython.core.interactiveshell", "InteractiveShell"),
     ("IPython.core.compilerop", "CachingCompiler"),
     ("IPython.core.inputtransformer2", "TransformerManager"),
@@ -217,23 +242,36 @@ _VERSION_OFFSET = 24
 """Bytes from a dictionary's start to its version: after reference count, type and number of items."""
 
 
+_ALL: tuple[type, ...] = (object,)
+
+
 class Record:
-    """One namespace as it was: a module's or a class's."""
+    """One namespace as it was: a module's or a class's. Of values only those of the types ``kept`` are compared."""
 
-    __slots__ = ("_keys", "_read_version", "_size", "_values", "_version", "name", "namespace", "owner")
+    __slots__ = (
+        *("_kept", "_keys", "_read_version", "_size", "_size_then", "_there", "_values", "_version"),
+        *("name", "namespace", "owner"),
+    )
 
-    def __init__(self, name: str, owner: Any, namespace: Any) -> None:
+    def __init__(self, name: str, owner: Any, namespace: Any, kept: tuple[type, ...] = _ALL) -> None:
         self.name = name
         self.owner = owner
         self.namespace = namespace
+        self._kept = kept
         self._read_version = version_reader(namespace)
         self._version = -1
+        self._size_then = -1
         self.take()
 
     def take(self) -> None:
         """Remember the namespace as it is now."""
-        kept = {key: value for key, value in self.namespace.items() if key not in _RESTLESS}
+        kept = {
+            key: value
+            for key, value in self.namespace.items()
+            if key not in _RESTLESS and isinstance(value, self._kept)
+        }
         self._keys = tuple(kept)
+        self._there = self._keys if self._kept is _ALL else tuple(self.namespace)
         self._values = tuple(kept.values())
         self._size = len(self.namespace)
         self.settle()
@@ -241,11 +279,21 @@ class Record:
     def settle(self) -> None:
         """Take the namespace's present version as one that was looked at."""
         if self._read_version is not None:
+            self._size_then = len(self.namespace)
             self._version = self._read_version()
 
     def is_unchanged(self) -> bool:
         """Whether nobody has written to the namespace since it was last looked at; False where that is not known."""
         return self._read_version is not None and self._read_version() == self._version
+
+    def was_put_back(self) -> bool:
+        """Whether somebody has written to the namespace, and everything in it is what it was: a patch undone.
+
+        An added name that the interpreter or an import has left there may be all that was written.
+        """
+        if self._read_version is None or len(self.namespace) != self._size_then or self._kept is not _ALL:
+            return False
+        return "_" not in self.namespace and not self.is_unchanged() and self.is_intact()
 
     def is_intact(self) -> bool:
         """Whether every name is still what it was. Fast: runs before and after every test."""
@@ -292,13 +340,14 @@ class Record:
             added = [key for key in self.namespace if key not in known]
             return [key for key in added if any(key in vars(base) for base in bases)]
         if type(self.owner) is type(sys) and self.owner is not builtins:
-            known = set(self._keys)
+            known = set(self._there)
             return [key for key in _BUILTIN_NAMES if key not in known and key in self.namespace]
         return []
 
 
 _RESTLESS = frozenset(
     {"_", "__warningregistry__", "__annotations__", "__abstractmethods__", "_abc_impl", "__doc__"}
+    | {"_node", "_last_timestamp", "_USE_CP_SENDFILE"}  # what uuid and shutil have found out
 )
 """Names that change without anybody patching anything."""
 
@@ -317,3 +366,19 @@ def take_records(known: frozenset[str] = frozenset()) -> list[Record]:
         if isinstance(owner, type) and f"{name}.{part}" not in known:
             records.append(Record(f"{name}.{part}", owner, vars(owner)))
     return records
+
+
+def take_records_of(values: Iterable[Any], known: frozenset[str]) -> list[Record]:
+    """Remember the functions and classes of the modules that imported values are, or come from.
+
+    Of a library that nobody has looked at before only these: what else it holds it may change itself.
+    """
+    records = {}
+    for value in values:
+        module = (
+            value if type(value) is ModuleType else sys.modules.get(getattr(value, "__module__", None) or "")
+        )
+        if type(module) is ModuleType and module.__name__ not in known and module.__name__ != "__main__":
+            name = module.__name__
+            records[name] = Record(name, module, vars(module), (FunctionType, BuiltinFunctionType, type))
+    return list(records.values())
