@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, cast
 
+from studyhall_judge.sandbox.asserting import Asserting
 from studyhall_judge.sandbox.iteration import CALLERS, KEYWORDS
 from studyhall_judge.sandbox.ownership import Owning, helper_statements
 from studyhall_judge.sandbox.placeholders import BUILTIN, GUARD, TEST_FILE
@@ -141,7 +142,9 @@ def compile_test(source: str, lesson: Lesson) -> CompiledTest:
         hides_value = _ends_in_semicolon(source, tree)
         helpers = helper_statements(facts.free, lesson.helpers)
         owning = facts.owning(frozenset(helpers))
-        tree = ast.fix_missing_locations(owning.visit(_Guarding(facts).visit(tree)))
+        asserting = Asserting(tree, facts.imported)
+        tree = asserting.visit(_Guarding(facts).visit(tree))
+        tree = ast.fix_missing_locations(owning.visit(tree))
         body, last = tree.body, None
         if body and isinstance(body[-1], ast.Expr) and not hides_value:
             last = compile(ast.Expression(body[-1].value), TEST_FILE, "eval", _FLAGS, dont_inherit=True)

@@ -131,6 +131,8 @@ class Examiner:
         for name in message["published"]:
             if self._guard.own(name) is not self._guard:
                 namespace[name] = self._guard.own(name)
+        if error is None and self._guard.failures.swallowed:
+            rewritten.append(("swallowed_assertion", ""))
         described = None
         if error is not None:
             described = describe_error(error)

@@ -101,6 +101,7 @@ _TEST = ("code", "imports", "exempt", "patches", "helpers", "mirrored", "kept", 
 _REPLACED = {
     "replaced_import": "The imported name {} had been replaced before a test; it was put back.",
     "replaced_helper": "The lesson's own {} had been replaced; the test used the lesson's.",
+    "swallowed_assertion": "An assertion failed, and code that the test called kept the error from the test.",
     "undone_change": "{} was changed while a test ran, and put back before its end.",
     "rewritten_name": "Code that a test called has set the test's own {}; the test did not look at that.",
 }

@@ -28,6 +28,7 @@ _BACK = (
     "limits",
     "wire",
     *_FRONT,
+    "assertions",
     "iteration",
     "kinds",
     "insides",
