@@ -28,7 +28,7 @@ from typing import Any, cast
 
 from studyhall_judge.sandbox.asserting import Asserting
 from studyhall_judge.sandbox.iteration import CALLERS, KEYWORDS
-from studyhall_judge.sandbox.ownership import Owning, helper_statements
+from studyhall_judge.sandbox.ownership import Owning, helper_statements, methods_of
 from studyhall_judge.sandbox.placeholders import BUILTIN, GUARD, TEST_FILE
 
 _FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -93,9 +93,10 @@ _DISPLAYS = (
 class CompiledTest:
     """A test ready to send.
 
-    ``code`` is a marshalled triple (the author's helpers, body, last expression; each or None). ``imports`` are the
-    imported names that it uses; ``exempt`` the class names that it is about; ``patches`` the attribute names that it
-    sets itself; ``helpers`` the author's definitions that it uses; ``mirrored``, ``kept`` and ``published`` its own.
+    ``code`` is marshalled: the author's helpers, body, last expression (each or None), and methods of the author's
+    classes by class and name. ``imports`` are the imported names that it uses; ``exempt`` the class names that it is
+    about; ``patches`` the attribute names that it sets itself; ``helpers`` the author's definitions that it uses;
+    ``mirrored``, ``kept`` and ``published`` its own.
     """
 
     code: bytes
@@ -151,9 +152,9 @@ def compile_test(source: str, lesson: Lesson) -> CompiledTest:
             body = body[:-1]
         module = ast.Module(body, [])
         code = compile(module, TEST_FILE, "exec", _FLAGS, dont_inherit=True) if body else None
-        defined, patches = _compile_helpers(list(helpers.values()), lesson)
+        defined, methods, patches = _compile_helpers(list(helpers.values()), lesson)
     return CompiledTest(
-        marshal.dumps((defined, code, last)),
+        marshal.dumps((defined, code, last, methods)),
         facts.imports,
         facts.exempt,
         facts.patches | patches,
@@ -164,14 +165,17 @@ def compile_test(source: str, lesson: Lesson) -> CompiledTest:
     )
 
 
-def _compile_helpers(statements: list[ast.stmt], lesson: Lesson) -> tuple[CodeType | None, frozenset[str]]:
+def _compile_helpers(
+    statements: list[ast.stmt], lesson: Lesson
+) -> tuple[CodeType | None, dict[str, dict[str, CodeType]], frozenset[str]]:
     """Compile an author's definitions as parts of a test: what they compare goes through the guard as well.
 
     Returns:
-        The code, none for no statements, and the attribute names that it sets.
+        The code of functions and constants, none for none of them; of classes the methods' code; and the attribute
+        names that all of them set.
     """
     if not statements:
-        return None, frozenset()
+        return None, {}, frozenset()
     tree = ast.Module(statements, [])
     facts = _Facts(tree, lesson)
     names = frozenset(facts.bound)
@@ -180,7 +184,10 @@ def _compile_helpers(statements: list[ast.stmt], lesson: Lesson) -> tuple[CodeTy
     for node in ast.walk(tree):
         if isinstance(node, ast.expr | ast.stmt):
             node.lineno = node.end_lineno = 0  # no line of the test
-    return compile(tree, TEST_FILE, "exec", _FLAGS, dont_inherit=True), facts.patches
+    classes = [one for one in tree.body if isinstance(one, ast.ClassDef)]
+    others = ast.Module([one for one in tree.body if one not in classes], [])
+    code = compile(others, TEST_FILE, "exec", _FLAGS, dont_inherit=True) if others.body else None
+    return code, {one.name: methods_of(one, _FLAGS) for one in classes}, facts.patches
 
 
 def _ends_in_semicolon(source: str, tree: ast.Module) -> bool:

@@ -18,6 +18,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from studyhall_judge.sandbox import root
+from studyhall_judge.sandbox.locked_classes import LockedClasses
 from studyhall_judge.sandbox.watched import Record, take_records, take_records_of
 
 # The C functions behind the module: student code can patch the module's own.
@@ -82,6 +83,7 @@ class Guards:
         self._allowed_names: frozenset[str] = frozenset()
         self._imports: dict[str, Any] = {}
         self._helpers: dict[str, Any] = {}
+        self.locked_classes = LockedClasses()
         self._namespace = shell.user_ns
         self._found: list[str] = []
 
@@ -118,16 +120,21 @@ class Guards:
     def note_helpers(self, names: list[str]) -> None:
         """Remember what an author's cell has just defined under ``names``."""
         namespace = self._shell.user_ns
-        self._helpers.update({name: namespace[name] for name in names if name in namespace})
+        for name in names:
+            if name in namespace:
+                self._helpers[name] = namespace[name]
+                if isinstance(namespace[name], type):
+                    self.locked_classes.note(name, namespace[name])
 
     def replaced_helpers(self, names: list[str]) -> list[tuple[str, str]]:
         """Return which of the author's definitions are something else by now. A test has its own copies of them."""
         found, missing = self._shell.user_ns, object()
-        return [
-            ("replaced_helper", name)
+        replaced = [
+            name
             for name in names
             if self._helpers.get(name, missing) is not missing and found.get(name) is not self._helpers[name]
         ]
+        return [("replaced_helper", name) for name in replaced + self.locked_classes.put_back(names)]
 
     def restore_imports(self, names: frozenset[str]) -> list[tuple[str, str]]:
         """Give a test back the imported names it uses; returns those that were something else."""

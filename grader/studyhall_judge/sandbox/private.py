@@ -37,6 +37,7 @@ _BACK = (
     "values",
     "audit",
     "watched",
+    "locked_classes",
     "guards",
     "testcell",
     "examiner",
