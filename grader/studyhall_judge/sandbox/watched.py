@@ -293,7 +293,9 @@ class Record:
         """
         if self._read_version is None or len(self.namespace) != self._size_then or self._kept is not _ALL:
             return False
-        return "_" not in self.namespace and not self.is_unchanged() and self.is_intact()
+        if self.name in _REWRITES_ITSELF or "_" in self.namespace:
+            return False
+        return not self.is_unchanged() and self.is_intact()
 
     def is_intact(self) -> bool:
         """Whether every name is still what it was. Fast: runs before and after every test."""
@@ -350,6 +352,9 @@ _RESTLESS = frozenset(
     | {"_node", "_last_timestamp", "_USE_CP_SENDFILE"}  # what uuid and shutil have found out
 )
 """Names that change without anybody patching anything."""
+
+_REWRITES_ITSELF = frozenset({"time"})
+"""Modules that the interpreter writes to without changing anything: `time` sets its time zone anew for each date."""
 
 _BUILTIN_NAMES = tuple(name for name in vars(builtins) if not name.startswith("_"))
 
