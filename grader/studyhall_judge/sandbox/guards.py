@@ -19,7 +19,7 @@ from typing import Any
 
 from studyhall_judge.sandbox import root
 from studyhall_judge.sandbox.locked_classes import LockedClasses
-from studyhall_judge.sandbox.watched import Record, take_records, take_records_of
+from studyhall_judge.sandbox.watched import Record, forget_false_patterns, take_records, take_records_of
 
 # The C functions behind the module: student code can patch the module's own.
 _signal: Any = importlib.import_module("_signal")
@@ -63,8 +63,13 @@ class Guards:
         self._files: dict[str, tuple[int, ...]] = {}
         self._records = take_records()
         self._loaded = Record("sys.modules", sys, sys.modules)
-        self._modules = {one.name: one.owner for one in self._records if not isinstance(one.owner, type)}
-        self._kinds = {name: type(module) for name, module in self._modules.items()}
+        owners: dict[str, Any] = {
+            one.name: one.owner for one in self._records if not isinstance(one.owner, type | dict)
+        }
+        self._modules: dict[str, Any] = {
+            name: owner for name, owner in owners.items() if sys.modules.get(name) is owner
+        }
+        self._kinds = {name: (owner, type(owner)) for name, owner in owners.items()}
         self._shell_lists = {name: list(getattr(shell, name)) for name in _SHELL_LISTS}
         manager = shell.input_transformer_manager
         self._manager = manager
@@ -91,6 +96,7 @@ class Guards:
         """Put everything back; returns what had changed, in words. ``allowed`` names may have changed."""
         self._found = []
         self._allowed_names = allowed
+        self._found += forget_false_patterns()
         self._restore_kinds()
         self._restore_modules()
         self._restore_shell()
@@ -170,9 +176,9 @@ class Guards:
             record.settle()
         if self._loaded.is_unchanged():
             return
-        for name, module in self._modules.items():
-            if sys.modules.get(name) is not module:
-                sys.modules[name] = module
+        for name, original in self._modules.items():
+            if sys.modules.get(name) is not original:
+                sys.modules[name] = original
                 self._report(f"sys.modules[{name}]")
         self._loaded.settle()
 
@@ -191,10 +197,10 @@ class Guards:
             self._report(f"{record.name}.{name}")
 
     def _restore_kinds(self) -> None:
-        """A module given another class answers for its names in its own way."""
-        for name, module in self._modules.items():
-            if type(module) is not self._kinds[name] and type(module) is not ModuleType:
-                object.__setattr__(module, "__class__", self._kinds[name])
+        """A module or object given another class answers for its names in its own way."""
+        for name, (owner, kind) in self._kinds.items():
+            if type(owner) is not kind and type(owner) is not ModuleType:
+                object.__setattr__(owner, "__class__", kind)
                 self._report(f"the class of {name}")
 
     def _restore_shell(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import ctypes
 import gc
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from operator import is_
@@ -145,6 +146,8 @@ CLASSES = (
     ("fractions", "Fraction"),
     ("pathlib", "Path"),
     ("pathlib", "PurePath"),
+    ("pathlib", "PosixPath"),
+    ("pathlib", "PurePosixPath"),
     ("uuid", "UUID"),
     ("numpy", "ndarray"),
     ("numpy", "generic"),
@@ -183,6 +186,16 @@ CLASSES = (
     ("studyhall_judge.sandbox.shell", "OutputStream"),
     ("studyhall_judge.sandbox.shell", "Outputs"),
 )
+
+TABLES = (
+    ("copy", "_deepcopy_dispatch"),
+    ("copy", "_copy_dispatch"),
+    ("copyreg", "dispatch_table"),
+)
+"""Dictionaries in which a library looks up what to do: what stood there is to stay, more may be added."""
+
+OBJECTS = (("json", "_default_encoder"), ("json", "_default_decoder"))
+"""Objects that a module's functions use: an attribute of their own would come before their class's."""
 
 WITH = {"numpy": ("numpy.testing", "numpy.linalg"), "pandas": ("pandas.testing", "pandas._testing")}
 """Imported beside a preloaded library: what a learner's code could otherwise be the first to import, and patch."""
@@ -316,7 +329,7 @@ class Record:
     def remove(self, name: str) -> None:
         """Take away a name that was not there."""
         if not isinstance(self.owner, type):
-            del self.namespace[name]
+            self.namespace.pop(name, None)
             return
         try:
             type.__delattr__(self.owner, name)
@@ -344,6 +357,8 @@ class Record:
         if type(self.owner) is type(sys) and self.owner is not builtins:
             known = set(self._there)
             return [key for key in _BUILTIN_NAMES if key not in known and key in self.namespace]
+        if not isinstance(self.owner, ModuleType | dict):
+            return [key for key in self.namespace if key not in self._keys and hasattr(type(self.owner), key)]
         return []
 
 
@@ -370,7 +385,32 @@ def take_records(known: frozenset[str] = frozenset()) -> list[Record]:
         owner = getattr(sys.modules.get(name), part, None)
         if isinstance(owner, type) and f"{name}.{part}" not in known:
             records.append(Record(f"{name}.{part}", owner, vars(owner)))
+    for name, part in (*TABLES, *OBJECTS):
+        found = getattr(sys.modules.get(name), part, None)
+        if found is not None and f"{name}.{part}" not in known:
+            records.append(Record(f"{name}.{part}", found, found if type(found) is dict else vars(found)))
     return records
+
+
+def forget_false_patterns() -> list[str]:
+    """Take patterns out of the cache of `re` that are not what they stand for there; returns those, in words."""
+    found = []
+    for name in ("_cache", "_cache2"):
+        cache = getattr(_re, name, None)
+        if type(cache) is dict:
+            wrong = [key for key, value in cache.items() if not _is_of(value, key)]
+            found += [f"re.{name}" for key in wrong if cache.pop(key, None) is not None]
+    return found
+
+
+def _is_of(pattern: Any, key: Any) -> bool:
+    if type(pattern) is not re.Pattern or type(key) is not tuple:
+        return False
+    flags = next((one for one in reversed(key) if isinstance(one, int)), 0)
+    return any(one is pattern.pattern for one in key) and not flags & ~pattern.flags
+
+
+_re: Any = re
 
 
 def take_records_of(values: Iterable[Any], known: frozenset[str]) -> list[Record]:
