@@ -26,7 +26,9 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any, cast
 
-from studyhall_judge.sandbox.ownership import Owning, helper_statements
+from studyhall_judge.sandbox.asserting import Asserting
+from studyhall_judge.sandbox.iteration import CALLERS, KEYWORDS
+from studyhall_judge.sandbox.ownership import Owning, helper_statements, methods_of
 from studyhall_judge.sandbox.placeholders import BUILTIN, GUARD, TEST_FILE
 
 _FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -91,9 +93,10 @@ _DISPLAYS = (
 class CompiledTest:
     """A test ready to send.
 
-    ``code`` is a marshalled triple (the author's helpers, body, last expression; each or None). ``imports`` are the
-    imported names that it uses; ``exempt`` the class names that it is about; ``patches`` the attribute names that it
-    sets itself; ``helpers`` the author's definitions that it uses; ``mirrored``, ``kept`` and ``published`` its own.
+    ``code`` is marshalled: the author's helpers, body, last expression (each or None), and methods of the author's
+    classes by class and name. ``imports`` are the imported names that it uses; ``exempt`` the class names that it is
+    about; ``patches`` the attribute names that it sets itself; ``helpers`` the author's definitions that it uses;
+    ``mirrored``, ``kept`` and ``published`` its own.
     """
 
     code: bytes
@@ -140,16 +143,18 @@ def compile_test(source: str, lesson: Lesson) -> CompiledTest:
         hides_value = _ends_in_semicolon(source, tree)
         helpers = helper_statements(facts.free, lesson.helpers)
         owning = facts.owning(frozenset(helpers))
-        tree = ast.fix_missing_locations(owning.visit(_Guarding(facts).visit(tree)))
+        asserting = Asserting(tree, facts.imported)
+        tree = asserting.visit(_Guarding(facts).visit(tree))
+        tree = ast.fix_missing_locations(owning.visit(tree))
         body, last = tree.body, None
         if body and isinstance(body[-1], ast.Expr) and not hides_value:
             last = compile(ast.Expression(body[-1].value), TEST_FILE, "eval", _FLAGS, dont_inherit=True)
             body = body[:-1]
         module = ast.Module(body, [])
         code = compile(module, TEST_FILE, "exec", _FLAGS, dont_inherit=True) if body else None
-        defined, patches = _compile_helpers(list(helpers.values()), lesson)
+        defined, methods, patches = _compile_helpers(list(helpers.values()), lesson)
     return CompiledTest(
-        marshal.dumps((defined, code, last)),
+        marshal.dumps((defined, code, last, methods)),
         facts.imports,
         facts.exempt,
         facts.patches | patches,
@@ -160,14 +165,17 @@ def compile_test(source: str, lesson: Lesson) -> CompiledTest:
     )
 
 
-def _compile_helpers(statements: list[ast.stmt], lesson: Lesson) -> tuple[CodeType | None, frozenset[str]]:
+def _compile_helpers(
+    statements: list[ast.stmt], lesson: Lesson
+) -> tuple[CodeType | None, dict[str, dict[str, CodeType]], frozenset[str]]:
     """Compile an author's definitions as parts of a test: what they compare goes through the guard as well.
 
     Returns:
-        The code, none for no statements, and the attribute names that it sets.
+        The code of functions and constants, none for none of them; of classes the methods' code; and the attribute
+        names that all of them set.
     """
     if not statements:
-        return None, frozenset()
+        return None, {}, frozenset()
     tree = ast.Module(statements, [])
     facts = _Facts(tree, lesson)
     names = frozenset(facts.bound)
@@ -176,7 +184,10 @@ def _compile_helpers(statements: list[ast.stmt], lesson: Lesson) -> tuple[CodeTy
     for node in ast.walk(tree):
         if isinstance(node, ast.expr | ast.stmt):
             node.lineno = node.end_lineno = 0  # no line of the test
-    return compile(tree, TEST_FILE, "exec", _FLAGS, dont_inherit=True), facts.patches
+    classes = [one for one in tree.body if isinstance(one, ast.ClassDef)]
+    others = ast.Module([one for one in tree.body if one not in classes], [])
+    code = compile(others, TEST_FILE, "exec", _FLAGS, dont_inherit=True) if others.body else None
+    return code, {one.name: methods_of(one, _FLAGS) for one in classes}, facts.patches
 
 
 def _ends_in_semicolon(source: str, tree: ast.Module) -> bool:
@@ -250,6 +261,8 @@ class _Facts:
                 self._patched.add(name)
             case ast.Constant(value=str(text)) if len(text) < 200:
                 self._patched.add(text.rpartition(".")[2])
+            case ast.Call(func=ast.Attribute(attr="multiple"), keywords=keywords):
+                self._patched |= {one.arg for one in keywords if one.arg}
 
     def is_builtin(self, name: str) -> bool:
         """Whether a name means the builtin here."""
@@ -373,18 +386,8 @@ class _Guarding(ast.NodeTransformer):
         judges = self._judges(node.func)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         imported = self._is_imported(node.func)
-        question = "lend" if imported else "see"
-        if name in _HAND_OUT and not imported:
-            question = "outside"
-        elif name in _MEMBERSHIPS:
-            question = "within"
-        elif name.startswith("assert"):
-            question = "lend" if self._facts.masks else "compared"
-        asks_type = name == "type" and len(node.args) == 1
-        looks_at_it = asks_type or name in _IDENTITIES or (name in _LOOK_AT and not imported)
-        if looks_at_it:
-            question = "itself"
-        elif imported and name in _INSPECTORS:
+        question = self._question(node, name, imported=imported)
+        if imported and name in _INSPECTORS and question != "itself":
             judges = False
         believed: ast.AST = self._believe(node, name)
         self.generic_visit(node)
@@ -392,6 +395,8 @@ class _Guarding(ast.NodeTransformer):
             node.args = [self._see_argument(one, question) for one in node.args]
             for keyword in node.keywords:
                 keyword.value = self._see(keyword.value, question)
+            if name in CALLERS and (name != "iter" or len(node.args) == 2):
+                _keep_going(node, CALLERS[name])
         elif believed is node and name in _QUERIES and not imported and isinstance(node.func, ast.Attribute):
             asked = node.func.value
             if isinstance(asked, ast.Call) and _asks_guard("receiver", asked):
@@ -399,6 +404,19 @@ class _Guarding(ast.NodeTransformer):
             node.args = [asked, ast.copy_location(ast.Constant(name), node), *node.args]
             node.func = ast.copy_location(ast.Attribute(ast.Constant(GUARD), "ask", ast.Load()), node)
         return believed
+
+    def _question(self, node: ast.Call, name: str, *, imported: bool) -> str:
+        """Return what the guard is asked of the arguments of a call."""
+        asks_type = name == "type" and len(node.args) == 1
+        if asks_type or name in _IDENTITIES or (name in _LOOK_AT and not imported):
+            return "itself"
+        if name in _HAND_OUT and not imported:
+            return "outside"
+        if name in _MEMBERSHIPS:
+            return "within"
+        if name.startswith("assert"):
+            return "lend" if self._facts.masks else "compared"
+        return "lend" if imported else "see"
 
     def _see_argument(self, node: ast.expr, question: str) -> ast.expr:
         if isinstance(node, ast.Starred):
@@ -423,6 +441,15 @@ class _Guarding(ast.NodeTransformer):
         if not isinstance(called, ast.Name):
             return False
         return self._facts.is_builtin(called.id) or called.id in self._facts.imported
+
+
+def _keep_going(call: ast.Call, place: int) -> None:
+    """Have a function that is called for each element not end the whole."""
+    if not any(isinstance(one, ast.Starred) for one in call.args[: place + 1]) and place < len(call.args):
+        call.args[place] = _ask_guard("without_end", call.args[place])
+    for keyword in call.keywords:
+        if keyword.arg in KEYWORDS:
+            keyword.value = _ask_guard("without_end", keyword.value)
 
 
 def _ask_guard(question: str, *nodes: Any, at: Any = None) -> Any:

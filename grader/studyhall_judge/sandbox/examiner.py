@@ -60,7 +60,9 @@ class Examiner:
         self._guards = Guards(shell)
         self._kept: dict[str, Any] = {}
         self._test = _Test()
-        self._rehearsed_test = marshal.dumps((None, compile(_REHEARSED_TEST, "<rehearsal>", "exec"), None))
+        self._rehearsed_test = marshal.dumps(
+            (None, compile(_REHEARSED_TEST, "<rehearsal>", "exec"), None, {})
+        )
 
     def begin(self, start: dict[str, Any]) -> None:
         """Get ready for a submission."""
@@ -102,9 +104,10 @@ class Examiner:
         test.outputs = self._outputs.start()
         sys.stdout = OutputStream("stdout", 1, self._outputs)
         sys.stderr = OutputStream("stderr", 2, self._outputs)
-        imports = self._guards.imports(message["imports"])
-        self._guard.start(frozenset(message["exempt"]), namespace, imports)
-        parts = testcell.prepare(_decode(message["code"]), namespace, self._guard)
+        classes = self._guards.locked_classes
+        own = self._guards.imports(message["imports"]) | classes.chosen(message["helpers"])
+        self._guard.start(frozenset(message["exempt"]), namespace, own)
+        parts = testcell.prepare(_decode(message["code"]), namespace, self._guard, classes)
         return [(part.pop, bool(part[0].co_flags & _CO_COROUTINE)) for part in parts if part]
 
     def conclude(
@@ -124,10 +127,17 @@ class Examiner:
         result = None
         if error is None:
             error, result = self._look_at(value)
+        self._guards.locked_classes.unguard()
         rewritten = self._rewritten(message, self._test.before)
+        rewritten += [
+            ("undone_change", name) for name in self._guards.put_back(frozenset(message["patches"]))
+        ]
         for name in message["published"]:
             if self._guard.own(name) is not self._guard:
                 namespace[name] = self._guard.own(name)
+        tampered = self._guards.locked_classes.put_back(message["helpers"])
+        if error is None and self._guard.failures.swallowed:
+            rewritten.append(("swallowed_assertion", ""))
         described = None
         if error is not None:
             described = describe_error(error)
@@ -139,7 +149,7 @@ class Examiner:
             "result": result,
             "seconds": seconds,
             "replaced": self._test.replaced + rewritten,
-            "tampered": self._guards.restore(frozenset(message["patches"])),
+            "tampered": tampered + self._guards.restore(frozenset(message["patches"])),
         }
 
     def _look_at(self, value: Any) -> tuple[BaseException | None, dict[str, Any] | None]:

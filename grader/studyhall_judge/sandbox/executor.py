@@ -36,6 +36,7 @@ from studyhall_judge.sandbox.kinds import all_types
 from studyhall_judge.sandbox.pictures import draw_cheaply
 from studyhall_judge.sandbox.seal import seal
 from studyhall_judge.sandbox.shell import JudgeShell, Outputs, make_shell, run_cell
+from studyhall_judge.sandbox.skipping import let_only_tests_skip
 from studyhall_judge.sandbox.values import Guard
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ _TEST = ("code", "imports", "exempt", "patches", "helpers", "mirrored", "kept", 
 _REPLACED = {
     "replaced_import": "The imported name {} had been replaced before a test; it was put back.",
     "replaced_helper": "The lesson's own {} had been replaced; the test used the lesson's.",
+    "swallowed_assertion": "An assertion failed, and code that the test called kept the error from the test.",
+    "undone_change": "{} was changed while a test ran, and put back before its end.",
     "rewritten_name": "Code that a test called has set the test's own {}; the test did not look at that.",
 }
 _QUESTION = ("kind", "name", "args", "kwargs", "steps", "stdin", "form")
@@ -149,6 +152,7 @@ class Executor:
         """Remember the ground as it is before any student code. ``libraries`` are the folders of trusted code."""
         # The working folder comes last: a file beside the notebook never hides a library.
         sys.path[:] = [entry for entry in sys.path if entry] + [root.WORK]
+        let_only_tests_skip()
         self._watch = Watch(libraries)
         guard = Guard(all_types(), libraries, self._on_forged)
         self._examiner = Examiner(self._shell, self._outputs, guard)

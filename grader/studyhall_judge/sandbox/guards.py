@@ -18,7 +18,8 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from studyhall_judge.sandbox import root
-from studyhall_judge.sandbox.watched import Record, take_records
+from studyhall_judge.sandbox.locked_classes import LockedClasses
+from studyhall_judge.sandbox.watched import Record, forget_false_patterns, take_records, take_records_of
 
 # The C functions behind the module: student code can patch the module's own.
 _signal: Any = importlib.import_module("_signal")
@@ -62,8 +63,13 @@ class Guards:
         self._files: dict[str, tuple[int, ...]] = {}
         self._records = take_records()
         self._loaded = Record("sys.modules", sys, sys.modules)
-        self._modules = {one.name: one.owner for one in self._records if not isinstance(one.owner, type)}
-        self._kinds = {name: type(module) for name, module in self._modules.items()}
+        owners: dict[str, Any] = {
+            one.name: one.owner for one in self._records if not isinstance(one.owner, type | dict)
+        }
+        self._modules: dict[str, Any] = {
+            name: owner for name, owner in owners.items() if sys.modules.get(name) is owner
+        }
+        self._kinds = {name: (owner, type(owner)) for name, owner in owners.items()}
         self._shell_lists = {name: list(getattr(shell, name)) for name in _SHELL_LISTS}
         manager = shell.input_transformer_manager
         self._manager = manager
@@ -82,6 +88,7 @@ class Guards:
         self._allowed_names: frozenset[str] = frozenset()
         self._imports: dict[str, Any] = {}
         self._helpers: dict[str, Any] = {}
+        self.locked_classes = LockedClasses()
         self._namespace = shell.user_ns
         self._found: list[str] = []
 
@@ -89,6 +96,7 @@ class Guards:
         """Put everything back; returns what had changed, in words. ``allowed`` names may have changed."""
         self._found = []
         self._allowed_names = allowed
+        self._found += forget_false_patterns()
         self._restore_kinds()
         self._restore_modules()
         self._restore_shell()
@@ -107,7 +115,9 @@ class Guards:
     def note_imports(self, names: frozenset[str]) -> None:
         """Remember what an author's cell has just imported under ``names``."""
         namespace = self._shell.user_ns
-        self._imports.update({name: namespace[name] for name in names if name in namespace})
+        new = {name: namespace[name] for name in names if name in namespace}
+        self._imports.update(new)
+        self._records += take_records_of(new.values(), frozenset(record.name for record in self._records))
 
     def imports(self, names: list[str]) -> dict[str, Any]:
         """Return what these names were imported as by an author's cell."""
@@ -116,16 +126,21 @@ class Guards:
     def note_helpers(self, names: list[str]) -> None:
         """Remember what an author's cell has just defined under ``names``."""
         namespace = self._shell.user_ns
-        self._helpers.update({name: namespace[name] for name in names if name in namespace})
+        for name in names:
+            if name in namespace:
+                self._helpers[name] = namespace[name]
+                if isinstance(namespace[name], type):
+                    self.locked_classes.note(name, namespace[name])
 
     def replaced_helpers(self, names: list[str]) -> list[tuple[str, str]]:
         """Return which of the author's definitions are something else by now. A test has its own copies of them."""
         found, missing = self._shell.user_ns, object()
-        return [
-            ("replaced_helper", name)
+        replaced = [
+            name
             for name in names
             if self._helpers.get(name, missing) is not missing and found.get(name) is not self._helpers[name]
         ]
+        return [("replaced_helper", name) for name in replaced + self.locked_classes.put_back(names)]
 
     def restore_imports(self, names: frozenset[str]) -> list[tuple[str, str]]:
         """Give a test back the imported names it uses; returns those that were something else."""
@@ -140,6 +155,17 @@ class Guards:
     def _report(self, what: str) -> None:
         self._found.append(what)
 
+    def put_back(self, allowed: frozenset[str]) -> list[str]:
+        """Return what has been changed since it was looked at last, and is what it was again.
+
+        A test may do so itself with the ``allowed`` names. Where the interpreter does not count changes, none is seen.
+        """
+        return [
+            record.name
+            for record in self._records
+            if record.was_put_back() and not any(name in record.namespace for name in allowed)
+        ]
+
     def _restore_modules(self) -> None:
         for record in self._records:
             if record.is_unchanged():
@@ -150,9 +176,9 @@ class Guards:
             record.settle()
         if self._loaded.is_unchanged():
             return
-        for name, module in self._modules.items():
-            if sys.modules.get(name) is not module:
-                sys.modules[name] = module
+        for name, original in self._modules.items():
+            if sys.modules.get(name) is not original:
+                sys.modules[name] = original
                 self._report(f"sys.modules[{name}]")
         self._loaded.settle()
 
@@ -171,10 +197,10 @@ class Guards:
             self._report(f"{record.name}.{name}")
 
     def _restore_kinds(self) -> None:
-        """A module given another class answers for its names in its own way."""
-        for name, module in self._modules.items():
-            if type(module) is not self._kinds[name] and type(module) is not ModuleType:
-                object.__setattr__(module, "__class__", self._kinds[name])
+        """A module or object given another class answers for its names in its own way."""
+        for name, (owner, kind) in self._kinds.items():
+            if type(owner) is not kind and type(owner) is not ModuleType:
+                object.__setattr__(owner, "__class__", kind)
                 self._report(f"the class of {name}")
 
     def _restore_shell(self) -> None:

@@ -18,9 +18,10 @@ import symtable
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from types import CodeType
 from typing import Any, cast
 
-from studyhall_judge.sandbox.placeholders import GUARD, OWN
+from studyhall_judge.sandbox.placeholders import GUARD, OWN, TEST_FILE
 
 _WORD = re.compile(r"[^\W\d]\w*")
 _QUOTED = re.compile(r"`+([^`]+)`+")
@@ -369,9 +370,9 @@ def _forget(place: ast.AST, name: str) -> ast.stmt:
 
 
 def helpers_of(source: str) -> dict[str, str]:
-    """Return what a locked cell defines for tests to use, by name: functions, and constants in capitals.
+    """Return what a locked cell defines for tests to use: functions, classes that assert, constants in capitals.
 
-    Only what stands for itself: a function with decorators, or one that sets a global name, is left in the namespace.
+    Only what stands for itself: what has decorators, or sets a global name, is left in the namespace.
     """
     try:
         tree = ast.parse(source)
@@ -383,11 +384,18 @@ def helpers_of(source: str) -> dict[str, str]:
             case ast.FunctionDef(name=name, decorator_list=[]):
                 if not any(isinstance(node, ast.Global) for node in ast.walk(statement)):
                     found[name] = ast.unparse(statement)
+            case ast.ClassDef(name=name, decorator_list=[]) if any(map(_asserts, ast.walk(statement))):
+                found[name] = ast.unparse(statement)
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name.isupper() and _is_literal(
                 value
             ):
                 found[name] = ast.unparse(statement)
     return found
+
+
+def _asserts(node: ast.AST) -> bool:
+    is_assertion = isinstance(node, ast.Attribute) and node.attr.startswith("assert")
+    return is_assertion or isinstance(node, ast.Assert)
 
 
 def _is_literal(value: ast.expr) -> bool:
@@ -408,7 +416,7 @@ def helper_statements(used: Iterable[str], helpers: Iterable[str]) -> dict[str, 
     known: dict[str, ast.stmt] = {}
     for text in helpers:
         (statement,) = ast.parse(text).body
-        name = statement.name if isinstance(statement, ast.FunctionDef) else _target(statement)
+        name = _name_of(statement)
         known[name] = statement
     found: dict[str, ast.stmt] = {}
 
@@ -425,8 +433,17 @@ def helper_statements(used: Iterable[str], helpers: Iterable[str]) -> dict[str, 
     return dict(sorted(found.items(), key=lambda item: isinstance(item[1], ast.FunctionDef)))
 
 
-def _target(statement: ast.stmt) -> str:
+def _name_of(statement: ast.stmt) -> str:
     match statement:
-        case ast.Assign(targets=[ast.Name(id=name)]):
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name) | ast.Assign(targets=[ast.Name(id=name)]):
             return name
     raise ValueError("not a definition")
+
+
+def methods_of(definition: ast.ClassDef, flags: int) -> dict[str, CodeType]:
+    """Compile a class and return the code of its methods by name, but of those that have one name together."""
+    code = compile(ast.Module([definition], []), TEST_FILE, "exec", flags, dont_inherit=True)
+    (body,) = (one for one in code.co_consts if type(one) is CodeType and one.co_name == definition.name)
+    codes = [one for one in body.co_consts if type(one) is CodeType]
+    names = [one.co_name for one in codes]
+    return {one.co_name: one for one in codes if names.count(one.co_name) == 1}

@@ -12,6 +12,7 @@ import sys
 from types import CodeType
 from typing import Any
 
+from studyhall_judge.sandbox.locked_classes import LockedClasses
 from studyhall_judge.sandbox.placeholders import OWN, fill
 
 _CO_COROUTINE = 0x80
@@ -20,26 +21,31 @@ _real_eval = eval
 _loads = marshal.loads
 
 
-def prepare(code: bytes, namespace: dict[str, Any], guard: Any) -> tuple[list[CodeType], list[CodeType]]:
-    """Get a compiled test ready, the author's helpers that it uses first.
+def prepare(
+    code: bytes, namespace: dict[str, Any], guard: Any, classes: LockedClasses
+) -> tuple[list[CodeType], list[CodeType]]:
+    """Get a compiled test ready, the author's helpers that it uses first, and of ``classes`` those that it uses.
 
     Returns:
         Its statements and its last expression, each in a list of its own, which is empty where there are none. Who runs
         them takes them out of there: no frame beneath a test holds code that has the guard in it.
     """
-    helpers, body, last = _loads(code)
+    helpers, body, last, methods = _loads(code)
     if helpers is not None:
         defined: dict[str, Any] = {}
         _real_eval(fill(helpers, guard), namespace, defined)
         for name, value in defined.items():
             setattr(guard, OWN + name, value)
+    classes.guard(
+        {kind: {name: fill(one, guard) for name, one in codes.items()} for kind, codes in methods.items()}
+    )
     return [[] if part is None else [fill(part, guard)] for part in (body, last)]  # type: ignore[return-value]  # two
 
 
 def run(code: bytes, namespace: dict[str, Any], guard: Any) -> Any:
     """Run a compiled test where nobody is kept from the frames beneath it; returns its last expression's value."""
     value = None
-    for part in prepare(code, namespace, guard):
+    for part in prepare(code, namespace, guard, LockedClasses()):
         value = _finish(_real_eval(part[0], namespace), part.pop()) if part else None
     return guard.see(value)
 

@@ -29,7 +29,9 @@ from types import (
 )
 from typing import Any
 
+from studyhall_judge.sandbox.assertions import Failures
 from studyhall_judge.sandbox.insides import batches_of, find_inside, is_array, is_masked
+from studyhall_judge.sandbox.iteration import without_end
 from studyhall_judge.sandbox.kinds import Kinds, name_of
 from studyhall_judge.sandbox.placeholders import BUILTIN, OWN
 from studyhall_judge.sandbox.reading import READERS, as_librarys
@@ -99,6 +101,7 @@ class Guard:
     ) -> None:
         self._kinds = Kinds(trusted | {View}, prefixes)
         self._on_forged = on_forged
+        self.failures = Failures(prefixes)
         self._told: set[str] = set()
         self._looks_left = FREE_LOOKS
         self._remembered: dict[int, tuple[Any, int, list[Any], Any]] = {}
@@ -122,6 +125,7 @@ class Guard:
             own: what names stand for that it reads from here, from the start.
         """
         self._kinds.start(exempt, self._bound)
+        self.failures.start()
         self._looks_left = FREE_LOOKS
         self._remembered = {}
         self._made = []
@@ -166,6 +170,19 @@ class Guard:
         """Return a value that the test itself has made to compare with; it is believed from now on."""
         self._made.append(value)
         return value
+
+    def failed(self, within: bool) -> bool:  # noqa: FBT001 - compiled into tests
+        """Hear that an assertion has failed, ``within`` a context manager of the learner's or not; returns False."""
+        self.failures.note(within=within)
+        return False
+
+    def caught(self) -> None:
+        """Hear that the test has caught an error itself."""
+        self.failures.caught()
+
+    def without_end(self, function: Any) -> Any:
+        """Return what a test may have called for each element."""
+        return without_end(function)
 
     def see(self, value: Any) -> Any:
         """Return what a test may compare in place of ``value``."""

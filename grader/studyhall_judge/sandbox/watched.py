@@ -9,28 +9,43 @@ from __future__ import annotations
 import builtins
 import ctypes
 import gc
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from operator import is_
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
 _LEANED_ON = (
     "asyncio",
+    "base64",
     "bisect",
     "calendar",
+    "csv",
     "dataclasses",
     "datetime",
     "difflib",
     "enum",
+    "glob",
     "hashlib",
     "heapq",
+    "html",
+    "os",
     "pathlib",
+    "pickle",
+    "pprint",
     "random",
+    "secrets",
+    "shutil",
+    "sqlite3",
     "string",
+    "struct",
+    "textwrap",
     "typing",
     "uuid",
+    "zipfile",
 )
-"""Of the standard library, what tests compare with: digests, dates, random numbers, paths."""
+"""Of the standard library, what tests compare with: digests, dates, random numbers, paths, what files hold."""
 
 MODULES = (
     *_LEANED_ON,
@@ -58,6 +73,7 @@ MODULES = (
     "collections.abc",
     "io",
     "posixpath",
+    "genericpath",
     "re._compiler",
     "time",
     "unittest",
@@ -89,6 +105,7 @@ MODULES = (
     "pandas._testing",
     "pandas._testing.asserters",
     "pandas._libs.testing",
+    "pandas.io.parsers.readers",
     "pandas.core.dtypes.missing",
     "pandas.core.algorithms",
     "pandas.core.nanops",
@@ -97,6 +114,7 @@ MODULES = (
     "nose.tools",
     "pytest",
     "IPython.core.inputtransformer2",
+    "studyhall_judge.sandbox.skipping",
     "studyhall_notebooks.driven",
     "studyhall_notebooks.driven.kernel",
     "studyhall_notebooks.driven.statements",
@@ -116,6 +134,7 @@ CLASSES = (
     *(("datetime", name) for name in ("date", "datetime", "time", "timedelta")),
     *(("unittest.case", name) for name in ("TestCase", "_AssertRaisesContext", "_AssertRaisesBaseContext")),
     *(("unittest.case", name) for name in ("_BaseTestCaseContext", "_Outcome")),
+    ("unittest.suite", "TestSuite"),
     ("unittest.result", "TestResult"),
     ("unittest.runner", "TextTestResult"),
     ("unittest.mock", "NonCallableMock"),
@@ -127,6 +146,8 @@ CLASSES = (
     ("fractions", "Fraction"),
     ("pathlib", "Path"),
     ("pathlib", "PurePath"),
+    ("pathlib", "PosixPath"),
+    ("pathlib", "PurePosixPath"),
     ("uuid", "UUID"),
     ("numpy", "ndarray"),
     ("numpy", "generic"),
@@ -145,6 +166,13 @@ CLASSES = (
     ("pandas.core.generic", "NDFrame"),
     ("pandas.core.arraylike", "OpsMixin"),
     ("pandas.core.base", "IndexOpsMixin"),
+    ("matplotlib.artist", "Artist"),
+    ("matplotlib.axes", "Axes"),
+    ("matplotlib.axes._base", "_AxesBase"),
+    ("matplotlib.figure", "Figure"),
+    ("matplotlib.lines", "Line2D"),
+    ("matplotlib.patches", "Patch"),
+    ("matplotlib.text", "Text"),
     ("IPython.core.interactiveshell", "InteractiveShell"),
     ("IPython.core.compilerop", "CachingCompiler"),
     ("IPython.core.inputtransformer2", "TransformerManager"),
@@ -158,6 +186,16 @@ CLASSES = (
     ("studyhall_judge.sandbox.shell", "OutputStream"),
     ("studyhall_judge.sandbox.shell", "Outputs"),
 )
+
+TABLES = (
+    ("copy", "_deepcopy_dispatch"),
+    ("copy", "_copy_dispatch"),
+    ("copyreg", "dispatch_table"),
+)
+"""Dictionaries in which a library looks up what to do: what stood there is to stay, more may be added."""
+
+OBJECTS = (("json", "_default_encoder"), ("json", "_default_decoder"))
+"""Objects that a module's functions use: an attribute of their own would come before their class's."""
 
 WITH = {"numpy": ("numpy.testing", "numpy.linalg"), "pandas": ("pandas.testing", "pandas._testing")}
 """Imported beside a preloaded library: what a learner's code could otherwise be the first to import, and patch."""
@@ -217,23 +255,36 @@ _VERSION_OFFSET = 24
 """Bytes from a dictionary's start to its version: after reference count, type and number of items."""
 
 
+_ALL: tuple[type, ...] = (object,)
+
+
 class Record:
-    """One namespace as it was: a module's or a class's."""
+    """One namespace as it was: a module's or a class's. Of values only those of the types ``kept`` are compared."""
 
-    __slots__ = ("_keys", "_read_version", "_size", "_values", "_version", "name", "namespace", "owner")
+    __slots__ = (
+        *("_kept", "_keys", "_read_version", "_size", "_size_then", "_there", "_values", "_version"),
+        *("name", "namespace", "owner"),
+    )
 
-    def __init__(self, name: str, owner: Any, namespace: Any) -> None:
+    def __init__(self, name: str, owner: Any, namespace: Any, kept: tuple[type, ...] = _ALL) -> None:
         self.name = name
         self.owner = owner
         self.namespace = namespace
+        self._kept = kept
         self._read_version = version_reader(namespace)
         self._version = -1
+        self._size_then = -1
         self.take()
 
     def take(self) -> None:
         """Remember the namespace as it is now."""
-        kept = {key: value for key, value in self.namespace.items() if key not in _RESTLESS}
+        kept = {
+            key: value
+            for key, value in self.namespace.items()
+            if key not in _RESTLESS and isinstance(value, self._kept)
+        }
         self._keys = tuple(kept)
+        self._there = self._keys if self._kept is _ALL else tuple(self.namespace)
         self._values = tuple(kept.values())
         self._size = len(self.namespace)
         self.settle()
@@ -241,11 +292,23 @@ class Record:
     def settle(self) -> None:
         """Take the namespace's present version as one that was looked at."""
         if self._read_version is not None:
+            self._size_then = len(self.namespace)
             self._version = self._read_version()
 
     def is_unchanged(self) -> bool:
         """Whether nobody has written to the namespace since it was last looked at; False where that is not known."""
         return self._read_version is not None and self._read_version() == self._version
+
+    def was_put_back(self) -> bool:
+        """Whether somebody has written to the namespace, and everything in it is what it was: a patch undone.
+
+        An added name that the interpreter or an import has left there may be all that was written.
+        """
+        if self._read_version is None or len(self.namespace) != self._size_then or self._kept is not _ALL:
+            return False
+        if self.name in _REWRITES_ITSELF or "_" in self.namespace:
+            return False
+        return not self.is_unchanged() and self.is_intact()
 
     def is_intact(self) -> bool:
         """Whether every name is still what it was. Fast: runs before and after every test."""
@@ -266,7 +329,7 @@ class Record:
     def remove(self, name: str) -> None:
         """Take away a name that was not there."""
         if not isinstance(self.owner, type):
-            del self.namespace[name]
+            self.namespace.pop(name, None)
             return
         try:
             type.__delattr__(self.owner, name)
@@ -292,15 +355,21 @@ class Record:
             added = [key for key in self.namespace if key not in known]
             return [key for key in added if any(key in vars(base) for base in bases)]
         if type(self.owner) is type(sys) and self.owner is not builtins:
-            known = set(self._keys)
+            known = set(self._there)
             return [key for key in _BUILTIN_NAMES if key not in known and key in self.namespace]
+        if not isinstance(self.owner, ModuleType | dict):
+            return [key for key in self.namespace if key not in self._keys and hasattr(type(self.owner), key)]
         return []
 
 
 _RESTLESS = frozenset(
     {"_", "__warningregistry__", "__annotations__", "__abstractmethods__", "_abc_impl", "__doc__"}
+    | {"_node", "_last_timestamp", "_USE_CP_SENDFILE"}  # what uuid and shutil have found out
 )
 """Names that change without anybody patching anything."""
+
+_REWRITES_ITSELF = frozenset({"time"})
+"""Modules that the interpreter writes to without changing anything: `time` sets its time zone anew for each date."""
 
 _BUILTIN_NAMES = tuple(name for name in vars(builtins) if not name.startswith("_"))
 
@@ -316,4 +385,45 @@ def take_records(known: frozenset[str] = frozenset()) -> list[Record]:
         owner = getattr(sys.modules.get(name), part, None)
         if isinstance(owner, type) and f"{name}.{part}" not in known:
             records.append(Record(f"{name}.{part}", owner, vars(owner)))
+    for name, part in (*TABLES, *OBJECTS):
+        found = getattr(sys.modules.get(name), part, None)
+        if found is not None and f"{name}.{part}" not in known:
+            records.append(Record(f"{name}.{part}", found, found if type(found) is dict else vars(found)))
     return records
+
+
+def forget_false_patterns() -> list[str]:
+    """Take patterns out of the cache of `re` that are not what they stand for there; returns those, in words."""
+    found = []
+    for name in ("_cache", "_cache2"):
+        cache = getattr(_re, name, None)
+        if type(cache) is dict:
+            wrong = [key for key, value in cache.items() if not _is_of(value, key)]
+            found += [f"re.{name}" for key in wrong if cache.pop(key, None) is not None]
+    return found
+
+
+def _is_of(pattern: Any, key: Any) -> bool:
+    if type(pattern) is not re.Pattern or type(key) is not tuple:
+        return False
+    flags = next((one for one in reversed(key) if isinstance(one, int)), 0)
+    return any(one is pattern.pattern for one in key) and not flags & ~pattern.flags
+
+
+_re: Any = re
+
+
+def take_records_of(values: Iterable[Any], known: frozenset[str]) -> list[Record]:
+    """Remember the functions and classes of the modules that imported values are, or come from.
+
+    Of a library that nobody has looked at before only these: what else it holds it may change itself.
+    """
+    records = {}
+    for value in values:
+        module = (
+            value if type(value) is ModuleType else sys.modules.get(getattr(value, "__module__", None) or "")
+        )
+        if type(module) is ModuleType and module.__name__ not in known and module.__name__ != "__main__":
+            name = module.__name__
+            records[name] = Record(name, module, vars(module), (FunctionType, BuiltinFunctionType, type))
+    return list(records.values())
