@@ -60,6 +60,12 @@ _HAND_OUT = frozenset({"len", "isinstance", "enumerate", "zip", "iter", "reverse
 _LOOK_AT = frozenset({"id", "callable"})
 """Builtins that say what something is."""
 
+_REARRANGES = frozenset(
+    {"shuffle", "heapify", "heappush", "heappop", "heapreplace", "heappushpop"}
+    | {"insort", "insort_left", "insort_right"}
+)
+"""Functions that tests import to change the order in a list, which so has to be that list itself."""
+
 _IDENTITIES = frozenset({"assertIs", "assertIsNot"})
 _MEMBERSHIPS = frozenset({"assertIn", "assertNotIn"})
 
@@ -382,7 +388,7 @@ class _Guarding(ast.NodeTransformer):
             question = "lend" if self._facts.masks else "compared"
         asks_type = name == "type" and len(node.args) == 1
         looks_at_it = asks_type or name in _IDENTITIES or (name in _LOOK_AT and not imported)
-        if looks_at_it:
+        if looks_at_it or (imported and name in _REARRANGES):
             question = "itself"
         elif imported and name in _INSPECTORS:
             judges = False

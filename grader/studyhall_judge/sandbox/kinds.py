@@ -240,7 +240,13 @@ class Kinds:
         stranger_metaclass = type(kind) not in self._trusted and bool(
             forgeable & set(namespace_of(type(kind)))
         )
-        return stranger_metaclass or any(forgeable & set(namespace_of(one)) for one in strangers)
+        return stranger_metaclass or any(self._own_words(one, forgeable) for one in strangers)
+
+    def _own_words(self, kind: type, names: frozenset[str]) -> bool:
+        """Whether a class says something itself under one of ``names``: enumerations copy some from their library."""
+        own = namespace_of(kind)
+        bases = [namespace_of(one) for one in _mro(kind) if self._is_trusted(one)]
+        return any(all(base.get(name) is not own[name] for base in bases) for name in names & set(own))
 
     def _is_librarys(self, kind: type) -> bool:
         """Whether a class that came later belongs to an installed library, under its own name."""
