@@ -32,6 +32,7 @@ _BACK = (
     "insides",
     "view",
     "reading",
+    "sorts",
     "values",
     "audit",
     "watched",
