@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sysconfig
 
+import numpy as np  # noqa: F401 - the fork server has it, and so its classes are there before a learner's
+import pandas as pd  # noqa: F401 - likewise
 import pytest
 from studyhall_judge.sandbox.compiler import Lesson, compile_test
 from studyhall_judge.sandbox.kinds import all_types

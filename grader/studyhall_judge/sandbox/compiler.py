@@ -18,6 +18,7 @@ from __future__ import annotations
 import ast
 import base64
 import builtins
+import copy
 import json
 import marshal
 import sys
@@ -61,6 +62,12 @@ _HAND_OUT = frozenset({"len", "isinstance", "enumerate", "zip", "iter", "reverse
 
 _LOOK_AT = frozenset({"id", "callable"})
 """Builtins that say what something is."""
+
+_REARRANGES = frozenset(
+    {"shuffle", "heapify", "heappush", "heappop", "heapreplace", "heappushpop"}
+    | {"insort", "insort_left", "insort_right"}
+)
+"""Functions that tests import to change the order in a list, which so has to be that list itself."""
 
 _IDENTITIES = frozenset({"assertIs", "assertIsNot"})
 _MEMBERSHIPS = frozenset({"assertIn", "assertNotIn"})
@@ -319,12 +326,16 @@ class _Guarding(ast.NodeTransformer):
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
         self.generic_visit(node)
         compared = [node.left, *node.comparators]
+        named = list(compared)
         for place, one in enumerate(compared):
             beside = [*node.ops[max(0, place - 1) : place], *node.ops[place : place + 1]]
             if all(isinstance(operator, ast.Is | ast.IsNot) for operator in beside):
                 compared[place] = self._see(one, "itself")  # nobody can forge who they are
                 continue
             looked_into = place > 0 and isinstance(node.ops[place - 1], ast.In | ast.NotIn)
+            if looked_into and _is_named(named[place - 1]) and isinstance(one, _WORTH_A_LOOK):
+                compared[place] = _ask_guard("place", copy.deepcopy(named[place - 1]), one, at=one)
+                continue
             orders = not any(isinstance(operator, ast.In | ast.NotIn) for operator in beside)
             compared[place] = self._see(one, "within" if looked_into else "lend" if orders else "see")
         node.left, *node.comparators = compared
@@ -337,12 +348,12 @@ class _Guarding(ast.NodeTransformer):
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)
-        node.operand = self._see(node.operand)
+        node.operand = self._see(node.operand, "truth" if isinstance(node.op, ast.Not) else "see")
         return node
 
     def visit_BoolOp(self, node: ast.BoolOp) -> ast.AST:
         self.generic_visit(node)
-        node.values = [self._see(value) for value in node.values]
+        node.values = [self._see(value, "truth") for value in node.values]
         return node
 
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
@@ -370,7 +381,7 @@ class _Guarding(ast.NodeTransformer):
 
     def _visit_condition(self, node: Any) -> ast.AST:
         self.generic_visit(node)
-        node.test = self._see(node.test)
+        node.test = self._see(node.test, "truth")
         visited: ast.AST = node
         return visited
 
@@ -378,7 +389,7 @@ class _Guarding(ast.NodeTransformer):
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         self.generic_visit(node)
-        node.ifs = [self._see(one) for one in node.ifs]
+        node.ifs = [self._see(one, "truth") for one in node.ifs]
         node.iter = self._see(node.iter, "iterated")
         return node
 
@@ -408,7 +419,7 @@ class _Guarding(ast.NodeTransformer):
     def _question(self, node: ast.Call, name: str, *, imported: bool) -> str:
         """Return what the guard is asked of the arguments of a call."""
         asks_type = name == "type" and len(node.args) == 1
-        if asks_type or name in _IDENTITIES or (name in _LOOK_AT and not imported):
+        if asks_type or name in _IDENTITIES or name in (_REARRANGES if imported else _LOOK_AT):
             return "itself"
         if name in _HAND_OUT and not imported:
             return "outside"
@@ -464,6 +475,13 @@ def _asks_guard(question: str, node: ast.Call) -> bool:
 
 def _is_guard(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value == GUARD
+
+
+def _is_named(node: ast.AST) -> bool:
+    """Whether asking for a value again gives the same one, and calls nothing."""
+    if isinstance(node, ast.Tuple):
+        return all(_is_named(one) for one in node.elts)
+    return isinstance(node, ast.Name | ast.Constant)
 
 
 def _is_constant(node: ast.AST) -> bool:

@@ -110,6 +110,9 @@ _OF_CLASSES = frozenset(
 )
 """What stands in the namespaces of classes that are written in C."""
 
+_WRITTEN_IN_PYTHON, _COLLECTED = 1 << 9, 1 << 14
+"""Flags of classes: that somebody has made while Python ran, and whose objects the collector follows into others."""
+
 _DELEGATES = frozenset({"UserDict", "UserList", "UserString", "weakproxy", "weakcallableproxy", "ProxyType"})
 
 
@@ -139,6 +142,7 @@ class Kinds:
         """Classes that tests of the notebook have defined."""
         self._known: dict[type, bool] = {}
         self._comparing: dict[type, bool] = {}
+        self._strangers: dict[type, list[type]] = {}
 
     def start(self, exempt: frozenset[str], bound: Callable[[str], Any]) -> None:
         """Begin a test.
@@ -151,6 +155,7 @@ class Kinds:
         self._bound = bound
         self._known = {}
         self._comparing = {}
+        self._strangers = {}
 
     def is_forged(self, kind: type) -> bool:
         """Whether comparisons of a class's objects are not to be believed."""
@@ -170,7 +175,12 @@ class Kinds:
 
     def strangers(self, kind: type) -> list[type]:
         """Return which of a class and its bases are the learner's own."""
-        return [] if kind in self._trusted else [one for one in _mro(kind) if not self._is_trusted(one)]
+        if kind in self._trusted:
+            return []
+        known = self._strangers.get(kind)
+        if known is None:
+            known = self._strangers[kind] = [one for one in _mro(kind) if not self._is_trusted(one)]
+        return known
 
     def is_container(self, kind: type) -> bool:
         """Whether a class is the learner's own, not what the test is about, and hands out elements."""
@@ -240,7 +250,13 @@ class Kinds:
         stranger_metaclass = type(kind) not in self._trusted and bool(
             forgeable & set(namespace_of(type(kind)))
         )
-        return stranger_metaclass or any(forgeable & set(namespace_of(one)) for one in strangers)
+        return stranger_metaclass or any(self._own_words(one, forgeable) for one in strangers)
+
+    def _own_words(self, kind: type, names: frozenset[str]) -> bool:
+        """Whether a class says something itself under one of ``names``: enumerations copy some from their library."""
+        own = namespace_of(kind)
+        bases = [namespace_of(one) for one in _mro(kind) if self._is_trusted(one)]
+        return any(all(base.get(name) is not own[name] for base in bases) for name in names & set(own))
 
     def _is_librarys(self, kind: type) -> bool:
         """Whether a class that came later belongs to an installed library, under its own name."""
@@ -255,6 +271,11 @@ class Kinds:
         for part in _qualified_name(kind).split("."):
             found = getattr(found, part, None)
         return found is kind
+
+
+def holds_nothing(kind: type) -> bool:
+    """Whether a class is written in C, and its objects lead to no others."""
+    return not _flags_of(kind) & (_WRITTEN_IN_PYTHON | _COLLECTED)
 
 
 def _deciding(kind: type) -> list[Any]:
@@ -282,4 +303,5 @@ _code_of: Callable[[Any], Any] = FunctionType.__dict__["__code__"].__get__
 name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
 _qualified_name: Callable[[type], str] = type.__dict__["__qualname__"].__get__
 _mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+_flags_of: Callable[[type], int] = type.__dict__["__flags__"].__get__
 namespace_of: Callable[[type], MappingProxyType[str, Any]] = type.__dict__["__dict__"].__get__

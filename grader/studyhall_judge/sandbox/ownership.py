@@ -349,6 +349,8 @@ def _locals_of(function: Any) -> set[str]:
         found |= _bound_otherwise(node)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found.add(node.id)
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            found.add(node.name)
         elif isinstance(node, ast.Global | ast.Nonlocal):
             free |= set(node.names)
     return found - free

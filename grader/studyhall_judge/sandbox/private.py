@@ -34,6 +34,7 @@ _BACK = (
     "insides",
     "view",
     "reading",
+    "sorts",
     "values",
     "audit",
     "watched",

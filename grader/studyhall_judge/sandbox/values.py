@@ -17,24 +17,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import chain
-from types import (
-    BuiltinFunctionType,
-    FunctionType,
-    GeneratorType,
-    MappingProxyType,
-    MethodType,
-    ModuleType,
-    NoneType,
-    NotImplementedType,
-)
+from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 from studyhall_judge.sandbox.assertions import Failures
 from studyhall_judge.sandbox.insides import batches_of, find_inside, is_array, is_masked
 from studyhall_judge.sandbox.iteration import without_end
-from studyhall_judge.sandbox.kinds import Kinds, name_of
+from studyhall_judge.sandbox.kinds import Kinds, holds_nothing, name_of
 from studyhall_judge.sandbox.placeholders import BUILTIN, OWN
 from studyhall_judge.sandbox.reading import READERS, as_librarys
+from studyhall_judge.sandbox.sorts import ATOMS, FLAT, HASHED, ITEMS, KEYS, MAPPINGS, SEQUENCES
 from studyhall_judge.sandbox.view import MIX, SEE, View, hidden, value_of
 
 MAX_SCANNED = 1_000_000
@@ -44,9 +36,12 @@ values is too big."""
 MAX_DEPTH = 50
 """How deep containers are rebuilt where one of their values is forged."""
 
-FREE_LOOKS = 20_000_000
-"""Elements that one test has looked at afresh, whatever it has seen before: a third of a second. After that containers
-are taken for what they were found to be, or a test that looks up thousands of words among thousands would not end."""
+FREE_LOOKS = 8_000_000
+"""Elements that one test has looked at afresh, whatever it has seen before: a fifth of a second. After that containers
+are taken for what they were found to be, or a test that looks for thousands of words among thousands would not end."""
+
+MORE_LOOKS = 40_000_000
+"""Elements that it has looked at after that, where a size had changed. Then only what has doubled is looked at."""
 
 _DEAR = 40
 """How many elements of which only the class is looked at take the time of one that is looked into."""
@@ -57,40 +52,11 @@ _DEAREST = 400
 _SMALL = 64
 """Elements of a container that is always looked at afresh."""
 
-_MOST_REMEMBERED = 8
+_MOST_REMEMBERED = 64
 _NOTHING_KNOWN: tuple[Any, int, list[Any], Any] = (None, 0, [], None)
 
-_ATOMS: frozenset[type] = frozenset(
-    {
-        int,
-        float,
-        complex,
-        bool,
-        str,
-        bytes,
-        bytearray,
-        NoneType,
-        NotImplementedType,
-        type(...),
-        range,
-        FunctionType,
-        BuiltinFunctionType,
-        MethodType,
-        ModuleType,
-        GeneratorType,
-        type,
-    }
-)
-_SEQUENCES: frozenset[type] = frozenset({list, tuple, set, frozenset, collections.deque})
-_MAPPINGS: frozenset[type] = frozenset(
-    {dict, collections.OrderedDict, collections.defaultdict, collections.Counter}
-)
-_KEYS: frozenset[type] = frozenset({type({}.keys()), type(collections.OrderedDict().keys())})
-_ITEMS: frozenset[type] = frozenset({type({}.items()), type(collections.OrderedDict().items())})
 _CHANGES = frozenset({"remove", "discard", "difference_update", "intersection_update"})
 """Methods that compare and change what they belong to, which so has to be that itself."""
-
-_FLAT: frozenset[type] = frozenset({str, bytes, bytearray, range})
 
 
 class Guard:
@@ -103,6 +69,9 @@ class Guard:
         self._on_forged = on_forged
         self.failures = Failures(prefixes)
         self._told: set[str] = set()
+        self._atoms = set(ATOMS)
+        """Types of plain values: those above, and of the libraries' what this guard has met."""
+        self._arrays: dict[type, bool] = {}
         self._looks_left = FREE_LOOKS
         self._remembered: dict[int, tuple[Any, int, list[Any], Any]] = {}
         """Big containers by identity, the last ones: each with its size, what it held, and what it was found to be."""
@@ -127,6 +96,7 @@ class Guard:
         self._kinds.start(exempt, self._bound)
         self.failures.start()
         self._looks_left = FREE_LOOKS
+        self._arrays = {}
         self._remembered = {}
         self._made = []
         self._namespace = namespace or {}
@@ -187,24 +157,24 @@ class Guard:
     def see(self, value: Any) -> Any:
         """Return what a test may compare in place of ``value``."""
         kind = type(value)
-        if kind in _ATOMS:
+        if kind in self._atoms:
             return value
-        if kind in _SEQUENCES:
+        if kind in SEQUENCES:
             return self._see_sequence(value, kind, 0)
         return self._see(value, kind, 0)
 
     def _see(self, value: Any, kind: type, depth: int) -> Any:  # noqa: PLR0911 - one for each sort of value
-        if kind in _ATOMS or kind is View:
+        if kind in self._atoms or kind is View:
             return value
         if depth > MAX_DEPTH:
             return self._see_deep(value)
-        if kind in _SEQUENCES:
+        if kind in SEQUENCES:
             return self._see_sequence(value, kind, depth)
-        if kind in _MAPPINGS:
+        if kind in MAPPINGS:
             return self._see_mapping(value, kind, depth)
         if kind is MappingProxyType:
             return self._see_proxy(value, depth)
-        if kind in _KEYS or kind in _ITEMS:
+        if kind in KEYS or kind in ITEMS:
             return self._see_keys(value, kind, depth)
         if any(value is one for one in self._made) or (
             issubclass(kind, type) and self._kinds.is_meant(value)
@@ -212,19 +182,32 @@ class Guard:
             return value
         if self._kinds.is_forged(kind):
             return self._unmask(value, kind, depth)
-        if is_array(kind):
+        if self._is_array(kind):
             return self._see_array(value, kind, depth)
+        return self._see_librarys(value, kind)
+
+    def _see_librarys(self, value: Any, kind: type) -> Any:
+        """Look into an object of a library's class, or of one that says nothing of comparisons."""
+        if holds_nothing(kind):
+            self._atoms.add(kind)
+            return value
         inside = self._kinds.compares(kind) and find_inside(
             value, self._kinds.is_forged, self._kinds.compares
         )
         return self._view(value, inside) if inside else value
+
+    def _is_array(self, kind: type) -> bool:
+        known = self._arrays.get(kind)
+        if known is None:
+            known = self._arrays[kind] = is_array(kind)
+        return known
 
     def _see_sequence(self, value: Any, kind: type, depth: int) -> Any:
         size = len(value)
         if (known := self._recall(value, size, value)) is not None:
             return known
         self._looks_left -= size
-        if set(map(type, value)) <= _ATOMS:
+        if set(map(type, value)) <= self._atoms:
             return self._remember(value, size, value)
         if size > MAX_SCANNED:
             return value
@@ -241,7 +224,7 @@ class Guard:
         if (known := self._recall(value, size, chain(value, dict.values(value)))) is not None:
             return known
         self._looks_left -= 2 * size
-        if set(map(type, dict.keys(value))) | set(map(type, dict.values(value))) <= _ATOMS:
+        if set(map(type, dict.keys(value))) | set(map(type, dict.values(value))) <= self._atoms:
             return self._remember(value, size, value)
         if size > MAX_SCANNED:
             return value
@@ -260,12 +243,12 @@ class Guard:
         while waiting:
             part = waiting.pop()
             kind = type(part)
-            if kind in _ATOMS or id(part) in known:
+            if kind in self._atoms or id(part) in known:
                 continue
             known.add(id(part))
-            if kind in _SEQUENCES:
+            if kind in SEQUENCES:
                 waiting += part
-            elif kind in _MAPPINGS:
+            elif kind in MAPPINGS:
                 waiting += (*dict.keys(part), *dict.values(part))
             elif self._kinds.is_forged(kind):
                 return self._view(value, kind)
@@ -276,7 +259,10 @@ class Guard:
         if self._looks_left > 0 or size <= _SMALL:
             return None
         of, before, contents, seen = self._remembered.get(id(value), _NOTHING_KNOWN)
-        return seen if of is value and before == size and all(map(_is, contents, held)) else None
+        if of is not value or not all(map(_is, contents, held)):
+            return None
+        as_before = before == size or (seen is value and self._looks_left < -MORE_LOOKS and size < 2 * before)
+        return seen if as_before else None
 
     def _remember(self, value: Any, size: int, seen: Any, values: Iterable[Any] = ()) -> Any:
         if self._looks_left <= 0 and size > _SMALL:
@@ -299,7 +285,7 @@ class Guard:
         seen = self._see(inner, type(inner), depth + 1)
         if seen is inner:
             return value
-        return seen.keys() if kind in _KEYS else seen.items()
+        return seen.keys() if kind in KEYS else seen.items()
 
     def _see_array(self, value: Any, kind: type, depth: int) -> Any:
         """Look into arrays and tables of objects; one of a class of the learner's becomes one of the library's."""
@@ -315,7 +301,7 @@ class Guard:
         left = MAX_SCANNED
         for items in batches_of(value):
             self._looks_left -= len(items)
-            if left > 0 and not set(map(type, items)) <= _ATOMS:
+            if left > 0 and not set(map(type, items)) <= self._atoms:
                 self._look_into(items[:left], depth)
                 left -= len(items)
         return self._remember(value, size, value)
@@ -392,7 +378,7 @@ class Guard:
     def lend(self, value: Any) -> Any:
         """Return what a library's function may take, or a comparison: it may look at what the value hands out."""
         kind = type(value)
-        if kind in _ATOMS:
+        if kind in self._atoms:
             return value
         seen = self.see(value)
         if seen is not value or not self._kinds.is_container(kind):
@@ -402,58 +388,72 @@ class Guard:
     def outside(self, value: Any) -> Any:
         """Return what a test may ask how long it is, or for its elements: each is looked at when its turn comes."""
         kind = type(value)
-        if kind in _SEQUENCES or kind in _MAPPINGS or (is_array(kind) and self._kinds.librarys(kind) is kind):
+        if (
+            kind in SEQUENCES
+            or kind in MAPPINGS
+            or (self._is_array(kind) and self._kinds.librarys(kind) is kind)
+        ):
             return value
         return self.see(value)
+
+    def truth(self, value: Any) -> Any:
+        """Return what a test may ask whether it is true: a plain container is by how many elements it has."""
+        return value if type(value) in SEQUENCES or type(value) in MAPPINGS else self.see(value)
 
     def iterated(self, value: Any) -> Any:
         """Return what a test goes through: a list, a text or a mapping of a learner's class hands out what it holds."""
         kind = type(value)
-        if kind in _ATOMS or kind in _SEQUENCES or kind in _MAPPINGS:
+        if kind in self._atoms or kind in SEQUENCES or kind in MAPPINGS:
             return value
         plain = any(issubclass(kind, one) for one, _read in READERS)
         return self.see(value) if plain and self._kinds.is_forged(kind) else value
 
     def itself(self, value: Any) -> Any:
-        """Return what a test asks who it is, not what it is worth."""
+        """Return what a test asks who it is."""
         return value_of(value) if type(value) is View else value
 
     def compared(self, value: Any) -> Any:
         """Return what an assertion of a library's may take: one with masked elements would be equal to anything."""
-        if type(value) in _ATOMS:
-            return value
         seen = self.lend(value)
         return self._view(seen, type(seen)) if is_masked(seen) else seen
 
     def within(self, value: Any) -> Any:
         """Return what a test may look for something in."""
-        if type(value) in _FLAT:
+        if type(value) in FLAT:
             return value
         seen = self.lend(value)
         if seen is value and isinstance(value, Iterator) and not self._kinds.strangers(type(value)):
             return map(self.see, value)
         return seen
 
+    def place(self, sought: Any, value: Any) -> Any:
+        """Return what a test may look for ``sought`` in: as `within`, and as it is where a hash finds a plain value."""
+        return value if type(value) in HASHED and self._is_plain(sought) else self.within(value)
+
+    def _is_plain(self, value: Any) -> bool:
+        return type(value) in self._atoms or (type(value) is tuple and set(map(type, value)) <= self._atoms)
+
     def receiver(self, value: Any, name: str) -> Any:
         """Return what a test may ask for ``name``: no class of a learner's where a plain value or a library has it."""
         kind = type(value)
-        if kind in _ATOMS or kind in _SEQUENCES or kind in _MAPPINGS or not self._kinds.strangers(kind):
+        if kind in self._atoms or kind in SEQUENCES or kind in MAPPINGS or not self._kinds.strangers(kind):
             return value
         is_value = issubclass(kind, (int, float, complex, str, bytes))
-        librarys = is_value or (is_array(kind) and not self._kinds.is_exempt(kind))
+        librarys = is_value or (self._is_array(kind) and not self._kinds.is_exempt(kind))
         return self.see(value) if librarys and hasattr(self._kinds.librarys(kind), name) else value
 
     def ask(self, value: Any, name: str, /, *arguments: Any, **named: Any) -> Any:
         """Call a method that only compares, such as ``count``; a learner's own one gets its arguments untouched."""
         kind = type(value)
-        if kind in _FLAT or issubclass(kind, (type, ModuleType)):
+        by_hash = name == "get" and kind in HASHED and all(map(self._is_plain, arguments[:1]))
+        if by_hash or kind in FLAT or issubclass(kind, (type, ModuleType)):
             return getattr(value, name)(*arguments, **named)
-        if kind in _SEQUENCES or kind in _MAPPINGS:
+        if kind in SEQUENCES or kind in MAPPINGS:
             if any(map(self._is_own, arguments)) and all(map(self._is_own, value)):
                 return getattr(value, name)(*arguments, **named)  # among the learner's own
             asked = value if name in _CHANGES else self.see(value)
             return getattr(asked, name)(*map(self.see, arguments), **named)
-        if self._kinds.strangers(kind) and not is_array(kind):
+        if self._kinds.strangers(kind) and not self._is_array(kind):
             if any(is_array(type(one)) for one in arguments) and not self._kinds.is_exempt(kind):
                 self._tell(name_of(kind))  # it passes for a table
                 return False
@@ -463,14 +463,14 @@ class Guard:
     def item(self, value: Any, key: Any) -> Any:
         """Return what a container has under a key."""
         kind = type(value)
-        if type(key) in _ATOMS or not (kind in _SEQUENCES or kind in _MAPPINGS) or self._is_own(key):
+        if type(key) in self._atoms or not (kind in SEQUENCES or kind in MAPPINGS) or self._is_own(key):
             return value[key]
         return value[self.see(key)]
 
     def _is_own(self, value: Any) -> bool:
         """Whether a value is an object of a class of the learner's that is no plain value."""
         kind = type(value)
-        if kind in _ATOMS or issubclass(kind, (int, float, complex, str, bytes)):
+        if kind in self._atoms or issubclass(kind, (int, float, complex, str, bytes)):
             return False
         return bool(self._kinds.strangers(kind))
 

@@ -46,7 +46,7 @@ def hidden(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 class View:
-    """Stands for a learner's object whose comparisons are not to be believed: equal only to what is of its own class.
+    """Stands for a learner's object whose comparisons are not to be believed: equal only to another one of these.
 
     A ``mixed`` one is what came of it and a value of the test's: of that nothing is believed.
     """
@@ -90,12 +90,13 @@ class View:
         return View._decide(self, other, _greater_equal, unknown=NotImplemented)
 
     def _decide(self, other: object, operation: Operation, *, unknown: Any) -> Any:
-        """Let the learner's class compare two of its own objects; ``unknown`` is said of any other comparison."""
+        """Let the learner's classes compare two of their objects; ``unknown`` is said of any other comparison."""
         mine, theirs = value_of(self), value_of(other) if type(other) is View else other
         if mine is theirs and operation in (_equal, _unequal):
             return operation is _equal
         mixed = _is_mixed(self) or (type(other) is View and _is_mixed(other))
-        if type(theirs) is type(mine) and not mixed:
+        learners = type(other) is View or type(theirs) is type(mine)
+        if learners and not mixed:
             return operation(mine, theirs)
         _tell(self, type(mine))
         return unknown
