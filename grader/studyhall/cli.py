@@ -227,7 +227,7 @@ def publish(
     from studyhall import publish as publishing  # noqa: PLC0415 - each command imports only what it needs
 
     token = os.environ.get("STUDYHALL_TOKEN", "")
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     try:
         if token:
             published = publishing.publish_over_http(path, url=url, token=token)
@@ -275,7 +275,7 @@ def check(
     from studyhall_notebooks.checks import check_course  # noqa: PLC0415 - each command imports only what it needs
 
     findings = check_course(path)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     if not findings:
         console.print("Nothing to complain about.", style="green")
         return
