@@ -227,7 +227,7 @@ def publish(
     from studyhall import publish as publishing  # noqa: PLC0415 - each command imports only what it needs
 
     token = os.environ.get("STUDYHALL_TOKEN", "")
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     try:
         if token:
             published = publishing.publish_over_http(path, url=url, token=token)

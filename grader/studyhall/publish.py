@@ -44,7 +44,8 @@ def publish_over_http(path: Path, *, url: str, token: str) -> dict[str, Any]:
             return data
     except urllib.error.HTTPError as error:
         try:
-            message = json.load(error)["error"]["message"]
+            refused = json.load(error)["error"]
+            message = _refusal(refused, bundle.course.slug)
         except (ValueError, KeyError, TypeError):
             message = f"The service answered {error.code}. Check STUDYHALL_URL."
         raise PublishError(message) from error
@@ -52,6 +53,17 @@ def publish_over_http(path: Path, *, url: str, token: str) -> dict[str, Any]:
         raise PublishError(
             f"The service can't be reached at {url}. Check STUDYHALL_URL and your network."
         ) from error
+
+
+def _refusal(error: dict[str, Any], course: str) -> str:
+    """Return why the service refused; to an author, the way to a first release instead of the way into a course."""
+    if error["code"] == "not_enrolled":
+        return (
+            f"You do not teach a course “{course}” here. Is that the slug in course.yaml? A course that is not "
+            "here yet is published by an operator the first time, without STUDYHALL_TOKEN. They make "
+            "you its instructor."
+        )
+    return str(error["message"])
 
 
 def publish_as_operator(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from studyhall_notebooks.cells import CellRole, TestInfo
 
 from studyhall_judge import __version__, driven
 from studyhall_judge.driver import Clock, NotebookRun, Notes, RunSettings
+from studyhall_judge.earlier import earlier_versions
 from studyhall_judge.executed import executed_notebook
 from studyhall_judge.learner_files import with_learners_files
 from studyhall_judge.messages import learner_message, needs_second_look
@@ -43,6 +44,9 @@ BIG_CELLS = 200
 BIG_TEXT = 300_000
 """Above this many cells, or characters of its files, a submission is planned beside the event loop."""
 
+
+UNANSWERED = "Nothing was written here yet, so there is nothing for a person to grade."
+"""What a learner reads of a hand-graded cell that is as it was released, or gone."""
 
 UNEXPECTED = "The judge came upon a fault of its own and could not finish. The submission was not at fault."
 """What a report says when something failed that should not have."""
@@ -131,7 +135,8 @@ class Submission:
         big = cells > BIG_CELLS or sum(map(len, texts)) > BIG_TEXT
         for name, released in self._release.notebooks.items():
             submitted = read.notebooks.get(name)
-            planning = (released, submitted, self._request.scoring)
+            earlier = earlier_versions(self._request.earlier.get(name, ()))
+            planning = (released, submitted, self._request.scoring, earlier)
             rebuilt = await asyncio.to_thread(rebuild, *planning) if big else rebuild(*planning)
             self._repairs += rebuilt.repairs
             self._flags += rebuilt.flags
@@ -262,7 +267,9 @@ class Submission:
     def _result(self, notebook: _Notebook, test: TestInfo, place: int | None) -> TestResult:
         if test.manual:
             points, status, staff = self._manual(notebook, test)
-            message, duration = "", 0.0
+            # Else an open task would be a failed one without a word why.
+            message = UNANSWERED if status is TestStatus.failed else ""
+            duration = 0.0
         elif place is None:
             points, status, staff, message = self._without_outcome(notebook, test)
             duration = 0.0

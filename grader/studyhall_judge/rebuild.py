@@ -15,6 +15,7 @@ from studyhall_notebooks.cells import CellRole, grade_id, nbgrader_metadata
 from studyhall_notebooks.checksum import compute_checksum
 from studyhall_notebooks.driven import DrivenTest
 
+from studyhall_judge.earlier import EarlierVersions
 from studyhall_judge.halves import settle_copies
 from studyhall_judge.likeness import metadata_differs, points_differ
 from studyhall_judge.matching import Matching
@@ -61,13 +62,28 @@ class Rebuilt:
     missing: set[str] = field(default_factory=set)
 
 
-def rebuild(released: ReleasedNotebook, submitted: NotebookNode | None, scoring: Scoring) -> Rebuilt:
+NOTHING_EARLIER = EarlierVersions()
+
+
+def rebuild(
+    released: ReleasedNotebook,
+    submitted: NotebookNode | None,
+    scoring: Scoring,
+    earlier: EarlierVersions = NOTHING_EARLIER,
+) -> Rebuilt:
     """Return the notebook to run for what was submitted (None: nothing that can be read)."""
-    return _Rebuilding(released, submitted, scoring).run()
+    return _Rebuilding(released, submitted, scoring, earlier).run()
 
 
 class _Rebuilding:
-    def __init__(self, released: ReleasedNotebook, submitted: NotebookNode | None, scoring: Scoring) -> None:
+    def __init__(
+        self,
+        released: ReleasedNotebook,
+        submitted: NotebookNode | None,
+        scoring: Scoring,
+        earlier: EarlierVersions,
+    ) -> None:
+        self._earlier = earlier
         self._matching = Matching(released, [] if submitted is None else submitted.cells, scoring)
         self._released = released
         self._scoring = scoring
@@ -108,13 +124,17 @@ class _Rebuilding:
     def _say_what_changed(self) -> None:
         for released in self._anchors:
             cell = self._found.get(str(released.grade_id))
-            if cell is None:
+            if cell is None and self._earlier.lacks(str(released.grade_id)):
+                self._say_new(released)
+            elif cell is None:
                 self._say_missing(released)
             elif cell.match is released:
                 self._say_differences(released, cell)
         for cell in self._submitted:
             label = grade_id(cell.node)
             unknown = cell.free and label is not None and label not in self._found
+            if label is not None and self._earlier.has_text(label, cell.plain):
+                continue  # the lesson has dropped it since
             if unknown and nbgrader_metadata(cell.node).get("grade") is True:
                 self._repair(
                     "unknown_cell",
@@ -134,12 +154,31 @@ class _Rebuilding:
         elif released.is_code:
             self._repair("missing_cell", released, "A cell of the lesson had been deleted. It was put back.")
 
+    def _say_new(self, released: ReleasedCell) -> None:
+        """Say what the learner's copy can't have, as it is of another release."""
+        if released.role is CellRole.test:
+            self._repair(
+                "new_test", released, "This test is newer than your copy of the lesson. It was put in."
+            )
+        elif released.is_learners:
+            self._repair(
+                "new_answer",
+                released,
+                "This task is newer than your copy of the lesson. Update the lesson to answer it.",
+            )
+        elif released.is_code:
+            self._repair(
+                "new_cell", released, "A cell of the lesson is newer than your copy of it. It was put in."
+            )
+
     def _say_differences(self, released: ReleasedCell, cell: SubmittedCell) -> None:
         if cell.grade_id != released.grade_id:
             self._repair(
                 "lost_label", released, "This cell had lost its label and was recognised by its content."
             )
-        elif metadata_differs(cell.node, released.node):
+        elif metadata_differs(cell.node, released.node) and not self._earlier.has_settings(
+            str(released.grade_id), cell.node
+        ):
             self._repair(
                 "metadata", released, "The settings of this cell had been changed. They were put back."
             )
@@ -150,7 +189,15 @@ class _Rebuilding:
                 "retyped_cell", released, "This cell had been turned into another type. It was turned back."
             )
         if not released.is_learners and cell.plain != released.plain:
-            if released.role is CellRole.test:
+            if self._earlier.has_text(str(released.grade_id), cell.plain):
+                if released.is_code:
+                    what = "test" if released.role is CellRole.test else "cell"
+                    self._repair(
+                        "renewed",
+                        released,
+                        f"This {what} of the lesson has changed since you fetched it. The newer one was used.",
+                    )
+            elif released.role is CellRole.test:
                 self._repair("changed_test", released, "A test cell had been changed. The original was used.")
                 self._flag("changed_test", released, "The text of the test cell had been changed.")
             elif released.is_code:
@@ -162,7 +209,7 @@ class _Rebuilding:
         places = [
             self._found[str(cell.grade_id)].index for cell in self._anchors if cell.grade_id in self._found
         ]
-        if places != sorted(places):
+        if places != sorted(places) and not self._earlier:
             self._repair(
                 "reordered", None, "Cells of the lesson were out of order. They ran in the lesson's order."
             )

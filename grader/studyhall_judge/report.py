@@ -93,6 +93,8 @@ class GradeRequest(Model):
     """One submission to grade. ``notebooks`` maps a stem to the submitted text, however damaged.
 
     ``files`` are the learner's own data files, base64 by relative path; a released file of the same path wins.
+    ``earlier`` holds, by stem, what learners got of the notebook in the other releases that the submission says it
+    comes from: what differs only because the lesson was published anew is not held against them.
     """
 
     request_id: str
@@ -101,6 +103,7 @@ class GradeRequest(Model):
     scoring: Scoring = "default"
     notebooks: dict[str, str]
     files: dict[str, str] = Field(default_factory=dict)
+    earlier: dict[str, list[str]] = Field(default_factory=dict)
     limits: Limits = Field(default_factory=Limits)
 
 

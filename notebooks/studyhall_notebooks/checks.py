@@ -5,6 +5,7 @@ know.
 """
 
 import re
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AST
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,6 +32,7 @@ from studyhall_notebooks.release import (
     DEFAULT_OPTIONS,
     ReleaseOptions,
     graded_source,
+    language_of,
     learner_version,
 )
 
@@ -121,6 +123,7 @@ def check_notebook(
             findings.append(Finding(Level.error, place, error.reason, error.message))
         else:
             findings.extend(_leak_findings(notebook, learner, where, options))
+    findings.extend(_mark_findings(notebook, where, options))
     findings.extend(_habit_findings(notebook, where, options))
     return findings
 
@@ -211,6 +214,47 @@ def _leak_findings(
             )
 
 
+def _mark_findings(notebook: NotebookNode, where: str, options: ReleaseOptions) -> Iterable[Finding]:
+    """Yield marks of regions that do nothing where they stand, as misspelt ones leave them; nbgrader is silent, too."""
+    regions = (
+        (options.begin_solution, options.end_solution, "the solution"),
+        (options.begin_hidden, options.end_hidden, "the hidden tests"),
+        (options.begin_mark_scheme, options.end_mark_scheme, "the mark scheme"),
+    )
+    for index, cell in enumerate(notebook.cells):
+        place = f"{where}, cell {index + 1}"
+        for begin, end, name in regions:
+            line = _end_without_begin(cell.source, begin, end)
+            if line is not None:
+                yield Finding(
+                    Level.warning,
+                    place,
+                    "end_without_begin",
+                    f"Line {line} ends a region that never began, so learners may see {name} above it. Is the line "
+                    f"with {begin} missing or misspelt?",
+                )
+        if role_of(cell) is CellRole.answer and options.begin_hidden in cell.source:
+            yield Finding(
+                Level.warning,
+                place,
+                "hidden_test_in_answer",
+                "Hidden tests in an answer cell never run, as the cell is the learner's. Move them to a test cell.",
+            )
+
+
+def _end_without_begin(source: str, begin: str, end: str) -> int | None:
+    """Return the number of the first line that ends a region outside of one."""
+    inside = False
+    for number, line in enumerate(source.split("\n"), start=1):
+        if begin in line:
+            inside = True
+        elif end in line and not inside:
+            return number
+        elif end in line:
+            inside = False
+    return None
+
+
 def lines_between(source: str, begin: str, end: str) -> list[str]:
     """Return the lines of a source's regions, without the lines that mark them."""
     lines: list[str] = []
@@ -238,6 +282,7 @@ def _is_telling(line: str) -> bool:
 def _habit_findings(notebook: NotebookNode, where: str, options: ReleaseOptions) -> Iterable[Finding]:
     """Yield what makes a lesson worse for its learners although it can be released."""
     tests = {test.grade_id: test for test in tests_of(notebook, "notebook")}
+    python = language_of(notebook) == "python"
     answered = False
     for index, cell in enumerate(notebook.cells):
         role = role_of(cell)
@@ -250,6 +295,30 @@ def _habit_findings(notebook: NotebookNode, where: str, options: ReleaseOptions)
             yield Finding(Level.warning, place, "no_answer_before", "No answer cell stands before this test.")
         for code, level, message in _test_habits(cell, test, options):
             yield Finding(level, place, code, message)
+        broken = _broken_line(cell.source) if python else None
+        if broken is not None:
+            yield Finding(
+                Level.warning,
+                place,
+                "broken_test",
+                f"This test is no Python, so it never passes: line {broken[0]}: {broken[1]}.",
+            )
+
+
+def _broken_line(source: str) -> tuple[int, str] | None:
+    """Return where and why a test can't be compiled; magics and shell lines are IPython's and let be."""
+    if any(
+        line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?")
+        for line in source.split("\n")
+    ):
+        return None
+    try:
+        compile(source, "<test>", "exec", dont_inherit=True, flags=PyCF_ONLY_AST | PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    except SyntaxError as error:
+        return error.lineno or 1, error.msg
+    except (ValueError, RecursionError, MemoryError) as error:
+        return 1, str(error)
+    return None
 
 
 def _test_habits(

@@ -115,7 +115,7 @@ class Course(_Strict):
         for lesson in lessons:
             if lesson.after is not None and lesson.after.lesson not in known:
                 raise ValueError(
-                    f"{lesson.slug} comes after {lesson.after.lesson}, which is not a lesson here"
+                    f"the lesson {lesson.slug} comes after {lesson.after.lesson}, which is not a lesson here"
                 )
             chain = {lesson.slug}
             step = lesson
@@ -123,7 +123,7 @@ class Course(_Strict):
                 step = known.get(step.after.lesson, lesson)
                 if step.slug in chain:
                     raise ValueError(
-                        f"{lesson.slug} can never open: its prerequisites lead back to themselves"
+                        f"the lesson {lesson.slug} can never open: its prerequisites lead back to themselves"
                     )
                 chain.add(step.slug)
         return self

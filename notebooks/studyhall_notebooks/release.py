@@ -93,7 +93,7 @@ def graded_source(notebook: NotebookNode, options: ReleaseOptions = DEFAULT_OPTI
         *(as_node(copy.deepcopy(cell)) for cell in options.footer),
     ]
     _give_header_cells_ids(result)
-    language = _language(result)
+    language = language_of(result)
     result.metadata.pop("celltoolbar", None)
     result.metadata.pop("widgets", None)
     for index, cell in enumerate(result.cells):
@@ -191,7 +191,8 @@ def _give_header_cells_ids(notebook: NotebookNode) -> None:
         taken.add(identifier)
 
 
-def _language(notebook: NotebookNode) -> str:
+def language_of(notebook: NotebookNode) -> str:
+    """Return the language that a notebook's kernel runs."""
     kernelspec = notebook.metadata.get("kernelspec", {})
     language = kernelspec.get("language", "python") if isinstance(kernelspec, dict) else "python"
     return language if isinstance(language, str) else "python"

@@ -184,3 +184,34 @@ def test_what_was_left_aside_is_noted(write_course, make):
         }
     )
     assert "left_aside" in {finding.code for finding in check_course(root)}
+
+
+MISSPELT = "### BEGIN SOLUTON\nx = f(1)\n### END SOLUTION\n### BEGIN SOLUTION\ny = 2\n### END SOLUTION"
+
+
+def test_a_misspelt_mark_that_shows_a_solution_or_a_hidden_test_is_a_warning(make):
+    answer = make.cell("code", MISSPELT, make.nbgrader("a", solution=True))
+    assert ("end_without_begin", Level.warning) in found(
+        make, answer, titled(make, "t", "assert x", title="T")
+    )
+    hidden = HIDDEN.replace("BEGIN HIDDEN", "BEGIN HIDEN")
+    assert ("end_without_begin", Level.warning) in found(
+        make, make.answer(), titled(make, "t", hidden, title="T")
+    )
+
+
+def test_hidden_tests_where_they_never_run_are_a_warning(make):
+    answer = make.cell("code", f"def f():\n    pass\n{HIDDEN}", make.nbgrader("a", solution=True))
+    assert ("hidden_test_in_answer", Level.warning) in found(
+        make, answer, titled(make, "t", "assert f", title="T")
+    )
+
+
+@pytest.mark.parametrize("source", ["assert f(1 == 1", "assert f() === 1", "if f():\nassert True"])
+def test_a_test_that_is_no_python_is_a_warning(make, source):
+    assert ("broken_test", Level.warning) in found(make, make.answer(), titled(make, "t", source, title="T"))
+
+
+@pytest.mark.parametrize("source", ["%timeit f()\nassert f()", "assert await f()", "!ls\nassert f()", "f?"])
+def test_magics_and_top_level_await_are_no_broken_test(make, source):
+    assert not found(make, make.answer(), titled(make, "t", source, title="T"))

@@ -395,3 +395,25 @@ async def test_without_a_judge_it_is_stuck_and_goes_on_when_queued_again(classro
             attempt = (await session.scalars(select(Attempt))).one()
         assert ready.status == "ready"
         assert attempt.status == "graded"
+
+
+@pytest.mark.asyncio
+async def test_nobody_is_flagged_for_a_test_that_was_mended_after_they_fetched_the_lesson(
+    room, ines, tmp_path
+):
+    start = f"/courses/python-foundations/lessons/{LESSON}/start"
+    fetched = await room.data("POST", start, token=room.token("lea"), json={})
+    (text,) = [file["content"] for file in fetched["files"] if file["path"] == f"{LESSON}.ipynb"]
+    await room.submit(room.token("lea"), {LESSON: text})
+    await room.run_jobs()
+    found = await regraded(room, ines, tmp_path / "mended", always_pass)
+    await room.data("POST", f"{REGRADES}/{found['id']}/confirm", token=ines)
+    await room.run_jobs()
+    await room.submit(room.token("lea"), {LESSON: text})
+    await room.run_jobs()
+    attempts = await room.data("GET", "/submissions", token=room.token("lea"))
+    sent_late, regraded_later = attempts[0], attempts[1]
+    for attempt in (sent_late, regraded_later):
+        assert {repair["code"] for repair in attempt["report"]["repairs"]} == {"renewed"}
+        seen = await room.data("GET", f"/staff/attempts/{attempt['id']}", token=ines)
+        assert seen["report"]["flags"] == []

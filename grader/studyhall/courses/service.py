@@ -2,7 +2,7 @@
 
 import base64
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -17,6 +17,7 @@ from studyhall.courses.errors import LessonClosed, LessonLocked, UnknownCourse, 
 from studyhall.courses.models import (
     Course,
     CourseOffering,
+    CourseRelease,
     Enrolment,
     Lesson,
     LessonFile,
@@ -172,6 +173,30 @@ async def files_of(session: AsyncSession, lesson: LessonRelease) -> Sequence[Les
         .order_by(LessonFile.path)
     )
     return rows.all()
+
+
+async def notebooks_of_other_releases(
+    session: AsyncSession, lesson: LessonRelease, numbers: Collection[int]
+) -> dict[int, dict[str, str]]:
+    """Return what learners got of a lesson in other releases of these numbers: texts by stem by number.
+
+    Releases in which the lesson is the same as in the given one are left out.
+    """
+    rows = await session.execute(
+        select(CourseRelease.number, LessonFile.path, LessonFile.content)
+        .join(LessonRelease, LessonRelease.id == LessonFile.lesson_release_id)
+        .join(CourseRelease, CourseRelease.id == LessonRelease.release_id)
+        .where(
+            LessonRelease.lesson_id == lesson.lesson_id,
+            LessonRelease.content_hash != lesson.content_hash,
+            CourseRelease.number.in_(numbers),
+            LessonFile.is_notebook,
+        )
+    )
+    found: dict[int, dict[str, str]] = {}
+    for number, path, content in rows:
+        found.setdefault(number, {})[path.removesuffix(".ipynb")] = content.decode()
+    return found
 
 
 async def sealed_of(session: AsyncSession, lesson: LessonRelease) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,8 +27,8 @@ class Cell:
     solution: bool
     graded: bool
     task: bool
-    after: str = ""
-    """The learner's own cells that follow it, for a task's answer."""
+    after: tuple[str, ...] = ()
+    """The cells without a grade id that follow a task: there the learner answers it."""
 
 
 @dataclass
@@ -44,7 +45,8 @@ class Pages:
         if cell is None:
             return None
         if cell.task or (original is not None and original.task):
-            return Answer(source=cell.after, cell_type="markdown", unchanged=not cell.after.strip())
+            own = _beyond(cell.after, () if original is None else original.after)
+            return Answer(source=own, cell_type="markdown", unchanged=not own.strip())
         unchanged = original is not None and original.source.strip() == cell.source.strip()
         return Answer(source=cell.source, cell_type=cell.cell_type, unchanged=unchanged)
 
@@ -60,6 +62,18 @@ class Pages:
             for grade_id, cell in cells.items()
             if cell.solution and not cell.graded
         ]
+
+
+def _beyond(sent: Sequence[str], released: Sequence[str]) -> str:
+    """Return the texts that a learner added to the lesson's own, or wrote in their place."""
+    lessons = Counter(text.strip() for text in released)
+    own: list[str] = []
+    for text in sent:
+        if lessons[text.strip()]:
+            lessons[text.strip()] -= 1
+        else:
+            own.append(text)
+    return "\n\n".join(own)
 
 
 def cells_of(text: str | bytes) -> dict[str, Cell]:
@@ -84,9 +98,8 @@ def cells_of(text: str | bytes) -> dict[str, Cell]:
                     )
                     last = name
             elif last is not None and found[last].task:
-                before = found[last]
-                joined = f"{before.after}\n\n{source}" if before.after else source
-                found[last] = Cell(**{**before.__dict__, "after": joined})
+                task = found[last]
+                found[last] = Cell(**{**task.__dict__, "after": (*task.after, source)})
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return {}
     return found

@@ -2,8 +2,9 @@
 
 import asyncio
 import base64
+import re
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -106,13 +107,49 @@ async def lesson_release(session: AsyncSession, attempt: Attempt) -> LessonRelea
     ]
 
 
+RELEASE_CLAIMED = re.compile(r'"studyhall"\s*:\s*\{[^{}]*"release"\s*:\s*(\d{1,9})\b')
+"""Where a notebook says which release it comes from; looking for it costs much less than reading the notebook."""
+
+MOST_CLAIMED = 5
+"""A learner has the files of one release, rarely of two: more is no honest claim."""
+
+
+def releases_claimed(notebooks: Iterable[str]) -> set[int]:
+    """Return the numbers of the releases that a learner's notebooks say they come from."""
+    found = {int(number) for text in notebooks for number in RELEASE_CLAIMED.findall(text)}
+    return found if len(found) <= MOST_CLAIMED else set()
+
+
+async def others_claimed(
+    session: AsyncSession, lesson: LessonRelease, notebooks: Iterable[str], *, known: int | None = None
+) -> dict[int, dict[str, str]]:
+    """Return, by number, the notebooks of other releases that submissions say they come from.
+
+    Args:
+        session: a session of the cohort.
+        lesson: the lesson as it is graded.
+        notebooks: texts that learners sent.
+        known: the number of the release that ``lesson`` belongs to, where that is known.
+    """
+    numbers = {number for text in notebooks for number in releases_claimed([text])} - {known}
+    return await courses.notebooks_of_other_releases(session, lesson, numbers) if numbers else {}
+
+
 def request_for(
     attempt: Attempt,
     lesson: LessonRelease,
     notebooks: Mapping[str, str],
     files: Mapping[str, str] | None = None,
+    others: Mapping[int, Mapping[str, str]] | None = None,
 ) -> GradeRequest:
-    """Return what the judge needs to know of an attempt, to grade it with a release of its lesson."""
+    """Return what the judge needs to know of an attempt, to grade it with a release of its lesson.
+
+    ``others`` are the learners' notebooks of other releases, by number (:func:`others_claimed`).
+    """
+    earlier: dict[str, list[str]] = {}
+    for number in sorted(releases_claimed(notebooks.values()) & set(others or {})):
+        for stem, text in (others or {})[number].items():
+            earlier.setdefault(stem, []).append(text)
     return GradeRequest(
         request_id=str(attempt.id),
         release_hash=lesson.graded_hash,
@@ -120,6 +157,7 @@ def request_for(
         scoring="nbgrader" if lesson.scoring == "nbgrader" else "default",
         notebooks=dict(notebooks),
         files=dict(files or {}),
+        earlier=earlier,
         limits=Limits(),
     )
 

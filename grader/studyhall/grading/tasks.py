@@ -53,7 +53,8 @@ def register(context: Context) -> None:  # noqa: C901 - two jobs and their steps
                 return
             lesson = await service.lesson_release(session, attempt)
             texts, own_files = await submissions.sent_in(session, attempt.id)
-            request = service.request_for(attempt, lesson, texts, own_files)
+            others = await service.others_claimed(session, lesson, texts.values(), known=attempt.release)
+            request = service.request_for(attempt, lesson, texts, own_files, others)
             (described,) = await submissions.describe(session, [attempt])
         updates = live.gather(cohort_id, attempt.user_id)
         updates.add("submission.updated", described.model_dump(mode="json"))

@@ -50,7 +50,7 @@ def judge_program(problem: Path, program: Path, *, language: str | None, json_fi
     Raises:
         OfflineGradingError: the files cannot be used, or the judge does not start.
     """
-    out = Console(highlight=False)
+    out = Console(highlight=False, markup=False)
     request = read_request(problem, program, language)
     report = asyncio.run(_judge(request, Console(stderr=True, highlight=False)))
     if json_file is not None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -115,13 +115,20 @@ class Regrader:
             lesson = (await courses.lesson_releases_by_id(session, {run.lesson_release_id}))[
                 run.lesson_release_id
             ]
+            sent = [text for notebooks in texts.values() for text in notebooks.values()]
+            others = await grading.others_claimed(session, lesson, sent)
         self._learners_wait = False  # or the run would have stepped aside
         async with asyncio.TaskGroup() as group:
             looking = group.create_task(self._look())
             tasks = [
                 group.create_task(
                     self._grade(
-                        attempt, texts[attempt.id], files.get(attempt.id), lesson, quick=attempt.id in quick
+                        attempt,
+                        grading.request_for(
+                            attempt, lesson, texts[attempt.id], files.get(attempt.id), others
+                        ),
+                        lesson,
+                        quick=attempt.id in quick,
                     )
                 )
                 for attempt in attempts
@@ -153,13 +160,11 @@ class Regrader:
     async def _grade(
         self,
         attempt: Attempt,
-        texts: Mapping[str, str],
-        files: Mapping[str, str] | None,
+        request: GradeRequest,
         lesson: LessonRelease,
         *,
         quick: bool,
     ) -> Outcome:
-        request = grading.request_for(attempt, lesson, texts, files)
         async with self._slot(quick=quick):
             report = await self._report(attempt.cohort_id, request, lesson)
         sealed = await grading.sealed_beside(report, self._context.cipher)
