@@ -23,6 +23,7 @@ import operator
 import posix
 import resource
 import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,8 @@ _exit = posix._exit  # noqa: SLF001 - os._exit by its own name
 _get_usage = resource.getrusage
 _write = posix.write
 _start_thread = _thread.start_new_thread
+_count_threads = _thread._count  # noqa: SLF001 - threading's own count can be changed
+_sleep = time.sleep
 _collect_again = gc.enable
 _stop_collecting = gc.disable
 
@@ -60,6 +63,8 @@ _release_signals = partial(_signal.pthread_sigmask, _signal.SIG_UNBLOCK, _signal
 _HOOKS = {"sys.settrace": (sys.gettrace, sys.settrace), "sys.setprofile": (sys.getprofile, sys.setprofile)}
 
 _OWN_THREADS = 2
+_LOOKS_AT_THREADS = 20
+_MOMENT_SECONDS = 0.0005
 _WITH_INIT = 2
 _MOST_OTHERS = 8
 _STACK_BYTES = 1 << 20
@@ -249,7 +254,7 @@ class Executor:
         if is_broken():
             answer["tampered"] = True
             self._watch.tell("tampered", "The judge's own code had been changed; it was put back.")
-        if self._threads() > _OWN_THREADS:
+        if self._has_left_threads():
             self._leave_threads(answer, is_broken)
         else:
             self._send(answer)
@@ -337,7 +342,17 @@ class Executor:
         try:
             return len(_list_folder("/proc/self/task"))
         except OSError:
-            return _thread._count() + 1  # noqa: SLF001 - the interpreter's own count
+            return _count_threads() + 1
+
+    def _has_left_threads(self) -> bool:
+        """Whether a cell has left threads; one that it has waited for may take a moment to be gone."""
+        for _ in range(_LOOKS_AT_THREADS):
+            if self._threads() <= _OWN_THREADS:
+                return False
+            if _count_threads() >= _OWN_THREADS:  # but for the main one
+                return True
+            _sleep(_MOMENT_SECONDS)
+        return True
 
     def _leave_threads(self, answer: dict[str, Any], is_broken: Callable[[], bool]) -> None:
         """Get rid of threads that a cell left running: they could act during a test.

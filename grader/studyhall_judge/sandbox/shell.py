@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import traceback
 import zlib
 from types import CodeType, TracebackType
@@ -35,6 +36,9 @@ MAX_FRAMES = 12
 
 _MAYBE_IPYTHON = re.compile(r"[%!?\x0c]")
 """What a cell with magics, shell lines or help must hold. Other IPython notations are not valid Python."""
+
+_WAITING_FOR_A_PROCESS = "waitpid-"
+"""How asyncio names a thread that ends with a process."""
 
 _COROUTINE = 0x80
 """CO_COROUTINE: the flag of code that awaits."""
@@ -306,6 +310,9 @@ class JudgeShell(InteractiveShell):
 
 
 def _stop_loop(scripts: Any) -> None:
+    for thread in threading.enumerate():
+        if thread.name.startswith(_WAITING_FOR_A_PROCESS):
+            thread.join()
     if hasattr(scripts, "stop_event_loop"):
         scripts.stop_event_loop()
     else:  # an older IPython, which keeps no hold of its thread
@@ -373,6 +380,8 @@ def make_shell(outputs: Outputs) -> JudgeShell:
             xmode="Plain",
         )
     shutil.rmtree(folder, ignore_errors=True)
+    # For good: IPython would change the builtins at the beginning and the end of each cell and of each magic of a test.
+    shell.builtin_trap.__enter__()
     shell.cell_outputs = outputs
     shell.display_pub.outputs = outputs
     shell.displayhook.outputs = outputs
