@@ -31,6 +31,7 @@ _BACK = (
     "kinds",
     "insides",
     "view",
+    "records",
     "reading",
     "sorts",
     "values",
