@@ -59,6 +59,7 @@ _BY_EXCEPTION = {
     "UsageError": "A command that begins with % or ! could not be understood.",
     "UnicodeDecodeError": "Some bytes were not text in the expected encoding.",
 }
+_NAME_WITHIN = "Your code uses a name that is not defined. Is it spelled the same wherever it stands?"
 _LESSONS_FAULT = (
     "This test cannot run. That is a fault of the lesson, not of your work; please tell your teachers."
 )
@@ -96,6 +97,8 @@ def _of_exception(error: CellError, *, dynamic: bool) -> str:
     if error.unread:
         return clean(error.unread)
     said = _BY_EXCEPTION.get(error.name, _UNKNOWN)
+    if error.name == "NameError" and not (error.from_test or error.about):
+        said = _NAME_WITHIN
     if error.about:
         said = f"{clean(error.about)}: {said}"
     if dynamic and error.message and error.name not in _SAYS_ENOUGH:

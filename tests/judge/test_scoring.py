@@ -94,6 +94,7 @@ TEST = 'assert f(1) == 2, "f(1) should be 2"\nassert f(2) == 3, f"f(2) was {f(2)
         (raised(), True, "The result is not what this test expects."),
         (raised("ValueError", "stolen"), False, "A value was not acceptable to the operation that used it."),
         (raised("Strange", "x"), False, "Your code raised an error while this test ran."),
+        (raised("NameError", "name x"), False, "Your code uses a name that is not defined."),
         (CellOutcome(Ending.died), True, "Your code ended the whole program"),
         (CellOutcome(Ending.timed_out), True, "Your code ran longer than it may here."),
     ],

@@ -64,6 +64,11 @@ _FORGEABLE = frozenset(
 )
 """What a class of the learner's may not decide about a test's operand."""
 
+_CALCULATIONS = frozenset(f"__{name}__" for name in ("abs", "neg", "pos", "float", *_ARITHMETIC)) | frozenset(
+    f"__r{name}__" for name in _ARITHMETIC
+)
+"""What of that decides nothing about a tuple, which is no number."""
+
 _FORGEABLE_BY_OBJECTS = _FORGEABLE - {"__len__", "__iter__", "__next__", "__getitem__"}
 """The same for objects that are no subclass of a plain type: being a container decides nothing by itself."""
 
@@ -215,6 +220,15 @@ class Kinds:
     def compares_itself(self, kind: type) -> bool:
         """Whether a class of the learner's says itself what its objects are equal to."""
         return any("__eq__" in namespace_of(one) for one in self.strangers(kind))
+
+    def is_record(self, kind: type) -> bool:
+        """Whether a class of the learner's is a named tuple's."""
+        return issubclass(kind, tuple) and any("_fields" in namespace_of(one) for one in _mro(kind))
+
+    def only_calculates(self, kind: type) -> bool:
+        """Whether a class of the learner's says nothing of comparisons but how its objects are added and the like."""
+        said = {name for one in self.strangers(kind) for name in _FORGEABLE & set(namespace_of(one))}
+        return said <= _CALCULATIONS and type(kind) in self._trusted
 
     def inherits(self, kind: type, base: type) -> bool:
         """Whether a class has another one among its bases, whatever the other one says."""

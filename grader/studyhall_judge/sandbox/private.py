@@ -33,6 +33,7 @@ _BACK = (
     "kinds",
     "insides",
     "view",
+    "records",
     "reading",
     "sorts",
     "values",

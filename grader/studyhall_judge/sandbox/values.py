@@ -26,6 +26,7 @@ from studyhall_judge.sandbox.iteration import without_end
 from studyhall_judge.sandbox.kinds import Kinds, holds_nothing, name_of
 from studyhall_judge.sandbox.placeholders import BUILTIN, OWN
 from studyhall_judge.sandbox.reading import READERS, as_librarys
+from studyhall_judge.sandbox.records import Record, record, record_of
 from studyhall_judge.sandbox.sorts import ATOMS, FLAT, HASHED, ITEMS, KEYS, MAPPINGS, SEQUENCES
 from studyhall_judge.sandbox.view import MIX, SEE, View, hidden, value_of
 
@@ -65,7 +66,7 @@ class Guard:
     def __init__(
         self, trusted: frozenset[type], prefixes: tuple[str, ...], on_forged: Callable[[str], None]
     ) -> None:
-        self._kinds = Kinds(trusted | {View}, prefixes)
+        self._kinds = Kinds(trusted | {View, Record}, prefixes)
         self._on_forged = on_forged
         self.failures = Failures(prefixes)
         self._told: set[str] = set()
@@ -164,7 +165,7 @@ class Guard:
         return self._see(value, kind, 0)
 
     def _see(self, value: Any, kind: type, depth: int) -> Any:  # noqa: PLR0911 - one for each sort of value
-        if kind in self._atoms or kind is View:
+        if kind in self._atoms or kind in (View, Record):
             return value
         if depth > MAX_DEPTH:
             return self._see_deep(value)
@@ -333,6 +334,12 @@ class Guard:
             self._on_forged(name)
 
     def _unmask(self, value: Any, kind: type, depth: int) -> Any:
+        if self._kinds.is_record(kind):
+            if not self._kinds.only_calculates(kind):
+                self._tell(name_of(kind))
+            return record(
+                value, self._see_sequence((*tuple.__iter__(value),), tuple, depth), hidden(self._answer)
+            )
         for plain, read in READERS:
             if issubclass(kind, plain):
                 self._tell(name_of(kind))
@@ -369,8 +376,8 @@ class Guard:
     def _mix(self, value: Any) -> Any:
         """Return what came of a learner's object and a value of the test's: nothing that it says counts."""
         seen = self.see(value)
-        if type(seen) is View or self._kinds.strangers(type(seen)):
-            return self._stand_in(value_of(value) if type(value) is View else value, mixed=True)
+        if type(seen) in (View, Record) or self._kinds.strangers(type(seen)):
+            return self._stand_in(self.itself(value), mixed=True)
         return seen
 
     # What else a test asks
@@ -410,6 +417,8 @@ class Guard:
 
     def itself(self, value: Any) -> Any:
         """Return what a test asks who it is."""
+        if type(value) is Record:
+            return record_of(value)
         return value_of(value) if type(value) is View else value
 
     def compared(self, value: Any) -> Any:

@@ -202,7 +202,7 @@ def _alone(operation: Callable[..., Any]) -> Any:
     return lambda self, *more: View._came(self, operation(value_of(self), *more), mixed=_is_mixed(self))  # noqa: SLF001 - its own
 
 
-_BETWEEN_TWO: dict[str, Operation] = {
+BETWEEN_TWO: dict[str, Operation] = {
     **{name: getattr(operator, name) for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow")},
     **{name: getattr(operator, name) for name in ("matmul", "lshift", "rshift", "xor")},
     "and": operator.and_,
@@ -219,7 +219,7 @@ _OF_ONE: dict[str, Callable[..., Any]] = {
     "float": float,
     "complex": complex,
 }
-for _name, _function in _BETWEEN_TWO.items():
+for _name, _function in BETWEEN_TWO.items():
     setattr(View, f"__{_name}__", _forward(_function))
     setattr(View, f"__r{_name}__", _reflected(_function))
 for _name, _function in _OF_ONE.items():
