@@ -155,3 +155,19 @@ test('gained XP belong to the verdict of their lesson, whichever comes first', (
   book.gain({ xp: 5, object: 'python/loops' }, 190_000);
   assert.equal(book.of('a2'), 0);
 });
+
+test('what a person still has to grade has no points yet', () => {
+  const waiting: ReportedTest = { ...REPORTED, kind: 'manual', points: 0, status: 'needs_manual' };
+  const graded = attempt({
+    status: 'needs_manual',
+    report: {
+      status: 'needs_manual',
+      message: '',
+      score: 0,
+      max_score: 2,
+      tests: [waiting],
+      repairs: []
+    }
+  });
+  assert.equal(rowsOf(graded, new Map())[0]?.points, null);
+});

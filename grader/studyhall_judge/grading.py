@@ -18,7 +18,7 @@ from studyhall_judge.driver import Clock, NotebookRun, Notes, RunSettings
 from studyhall_judge.earlier import earlier_versions
 from studyhall_judge.executed import executed_notebook
 from studyhall_judge.learner_files import with_learners_files
-from studyhall_judge.messages import learner_message, needs_second_look
+from studyhall_judge.messages import UNANSWERED, learner_message, needs_second_look
 from studyhall_judge.needs import needs_libraries
 from studyhall_judge.rebuild import CellKind, PlannedCell, Rebuilt, is_untouched, rebuild
 from studyhall_judge.releases import PreparedRelease, ReleasedNotebook, declared_full_for_text
@@ -44,9 +44,6 @@ BIG_CELLS = 200
 BIG_TEXT = 300_000
 """Above this many cells, or characters of its files, a submission is planned beside the event loop."""
 
-
-UNANSWERED = "Nothing was written here yet, so there is nothing for a person to grade."
-"""What a learner reads of a hand-graded cell that is as it was released, or gone."""
 
 UNEXPECTED = "The judge came upon a fault of its own and could not finish. The submission was not at fault."
 """What a report says when something failed that should not have."""

@@ -70,6 +70,9 @@ _UNKNOWN = "Your code raised an error while this test ran."
 _PLAIN_FAILURE = "The result is not what this test expects."
 _NO_CREDIT = "This test gave only a part of its points."
 
+UNANSWERED = "Nothing was written here yet, so there is nothing for a person to grade."
+"""What a learner reads of a hand-graded cell that is as it was released, or gone."""
+
 
 def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dynamic: bool) -> str:
     """Return the message for a visible test.

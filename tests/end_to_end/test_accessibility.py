@@ -45,6 +45,19 @@ def test_staff_pages_have_no_serious_finding(sign_in, screenshot, dark):
     screenshot(page, f"staff-assignments-{'dark' if dark else 'light'}")
 
 
+@pytest.mark.parametrize("tab", ["Assignments", "Gradebook", "Grading", "Attempts", "Audit log"])
+def test_a_narrow_window_never_scrolls_the_page_sideways(sign_in, tab):
+    """Wide tables scroll within their own frame, so that headings and tabs stay where they are."""
+    page = sign_in("ines", path="/services/studyhall/courses/python-foundations/assignments")
+    page.set_viewport_size({"width": 400, "height": 800})
+    expect(page.get_by_test_id("assignments-table")).to_be_visible()
+    page.get_by_role("navigation").get_by_role("link", name=tab, exact=True).click()
+    expect(page.locator(".skeleton")).to_have_count(0)
+    expect(page.get_by_role("link", name=tab, exact=True)).to_have_attribute("aria-current", "page")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
+
+
 IN_DIALOG = "document.activeElement === document.body || !!document.activeElement.closest('dialog')"
 DIALOGS = {
     "policy": ("column-policy", "policy-dialog"),

@@ -45,7 +45,13 @@ function LessonRow(props: {
   const label = update
     ? trans.__('%1, update available', stateWords(lesson.state, trans))
     : stateWords(lesson.state, trans);
-  const due = lesson.due_at ?? lesson.closes_at;
+  const closed = lesson.closes_at !== null && new Date(lesson.closes_at) <= now;
+  const due = closed ? lesson.closes_at : (lesson.due_at ?? lesson.closes_at);
+  const dueWords = closed
+    ? trans.__('closed')
+    : lesson.due_at
+      ? trans.__('due')
+      : trans.__('closes');
   const pressing =
     due && lesson.state !== 'passed' ? `sh-mod-${urgency(new Date(due), now)}` : 'sh-mod-later';
   return (
@@ -76,7 +82,7 @@ function LessonRow(props: {
               locale={locale}
               timeZone={timeZone}
               className={`sh-LessonRow-due ${pressing}`}
-              prefix={`${lesson.due_at ? trans.__('due') : trans.__('closes')} `}
+              prefix={`${dueWords} `}
             />
           )}
         </span>
@@ -285,7 +291,13 @@ function OutlineView(props: {
           </button>
         ) : (
           total.length > 0 && (
-            <p className="sh-Quiet">{trans.__('You have passed every lesson.')}</p>
+            <p className="sh-Quiet">
+              {passed === total.length
+                ? trans.__('You have passed every lesson.')
+                : trans.__(
+                    'No lesson takes submissions right now. You can still open those you have.'
+                  )}
+            </p>
           )
         )}
         {model.note && (

@@ -150,7 +150,7 @@ function AnsweredQuestion(
               status={right ? 'passed' : 'failed'}
               label={right ? trans.__('right') : trans.__('not right')}
             />
-            <span>{trans.__('Your answer:')}</span>
+            <span className="sh-Quiz-label">{trans.__('Your answer:')}</span>
             <AnswerText
               question={question}
               option={outcome.your_answer}
@@ -160,7 +160,7 @@ function AnsweredQuestion(
           </div>
           {!right && (outcome.correct_option_id ?? outcome.accepted_answer) && (
             <div className="sh-Quiz-outcome sh-mod-correct">
-              <span>{trans.__('Right answer:')}</span>
+              <span className="sh-Quiz-label">{trans.__('Right answer:')}</span>
               <AnswerText
                 question={question}
                 option={outcome.correct_option_id}

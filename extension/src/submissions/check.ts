@@ -6,7 +6,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import { gradeMetadata, titleFromGradeId } from '../courses/place';
 import type { LessonPlace } from '../courses/tokens';
-import { failingLine, isBlank } from './python_text';
+import { asksNothing, failingLine, isBlank } from './python_text';
 import type { ResultRow } from './verdict';
 
 /** A test cell of the learner's notebook. */
@@ -17,6 +17,8 @@ export interface NotebookTest {
   points: number;
   /** The tests proper are not in this notebook; they run after submitting. */
   hidden: boolean;
+  /** A person grades it; nothing runs, before or after submitting. */
+  manual: boolean;
   cell: Cell;
 }
 
@@ -56,9 +58,9 @@ export function testsOf(panel: NotebookPanel): NotebookTest[] {
       hint: typeof test?.hint === 'string' ? test.hint : '',
       points: grade.points,
       hidden:
-        grade.solution ||
-        !(cell instanceof CodeCell) ||
-        isBlank(cell.model.sharedModel.getSource()),
+        !grade.solution &&
+        (!(cell instanceof CodeCell) || asksNothing(cell.model.sharedModel.getSource())),
+      manual: grade.solution,
       cell
     });
   }
@@ -178,7 +180,7 @@ export async function check(
   words: CheckWords,
   report: (results: CheckResult[], finished: boolean) => void
 ): Promise<void> {
-  const tests = testsOf(panel);
+  const tests = testsOf(panel).filter(test => !test.manual);
   const results: CheckResult[] = [];
   const visible = tests.filter(test => !test.hidden);
   const last = visible[visible.length - 1];

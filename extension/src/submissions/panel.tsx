@@ -252,7 +252,8 @@ function announcement(model: SubmissionsModel): string {
     return model.check.message || checkHeadline(model.check, trans).text;
   }
   if (model.pending) {
-    return `${pendingHeadline(model.pending, trans).text}. ${model.pending.message}`;
+    const { text } = pendingHeadline(model.pending, trans);
+    return model.pending.message ? `${text}. ${model.pending.message}` : text;
   }
   return model.shown ? headlineOf(model.shown, model).text : '';
 }

@@ -80,6 +80,9 @@ function TestRow(props: {
         <span className="sh-TestRow-title">
           {row.title}
           {row.hidden && <span className="sh-Tag">{trans.__('hidden test')}</span>}
+          {row.status === 'needs_manual' && (
+            <span className="sh-Tag">{statusWords(row.status, trans)}</span>
+          )}
           {row.driven && (
             <span className="sh-Tag" title={drivenWords(trans)}>
               {trans.__('tamper-proof')}

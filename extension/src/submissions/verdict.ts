@@ -39,7 +39,8 @@ function reportedRow(test: ReportedTest): ResultRow {
     title: test.title,
     hidden: test.hidden,
     driven: test.kind === 'driven',
-    points: test.points,
+    // Its points in the report are none yet rather than 0.
+    points: test.status === 'needs_manual' ? null : test.points,
     maxPoints: test.max_points,
     status: test.status,
     message: test.message,
@@ -159,7 +160,7 @@ export function statusWords(status: ResultRow['status'], trans: TranslationBundl
     timed_out: trans.__('took too long'),
     memory_exceeded: trans.__('needed too much memory'),
     not_run: trans.__('not run'),
-    needs_manual: trans.__('graded by hand'),
+    needs_manual: trans.__('to be graded by hand'),
     waiting: trans.__('waiting'),
     on_submit: trans.__('runs when you submit')
   }[status];

@@ -28,7 +28,7 @@ const TEST: Record<TestStatus, Look> = {
   timed_out: { shape: 'clock', tone: 'failed', words: 'Took too long' },
   memory_exceeded: { shape: 'warning', tone: 'failed', words: 'Needed too much memory' },
   not_run: { shape: 'ring', tone: 'quiet', words: 'Not run' },
-  needs_manual: { shape: 'person', tone: 'waiting', words: 'Graded by hand' }
+  needs_manual: { shape: 'person', tone: 'waiting', words: 'By hand' }
 };
 
 /** A status of the API's as one that these pages know; a newer service may have more. */

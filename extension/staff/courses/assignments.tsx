@@ -64,7 +64,8 @@ function Row(props: { course: string; assignment: StaffAssignment }): React.JSX.
         {assignment.closes_at !== null && (
           <span className="quiet small">
             {' '}
-            closes <Moment at={assignment.closes_at} />
+            {new Date(assignment.closes_at) <= new Date() ? 'closed' : 'closes'}{' '}
+            <Moment at={assignment.closes_at} />
           </span>
         )}
       </td>

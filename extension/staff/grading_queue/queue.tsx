@@ -40,7 +40,9 @@ function QuestionRow(props: { course: string; question: QueueQuestion }): React.
       </th>
       <td className="number">{numberText(question.max_points)}</td>
       <td className="number">
-        {question.waiting === 0 ? (
+        {all === 0 ? (
+          <span className="quiet">no answers yet</span>
+        ) : question.waiting === 0 ? (
           <span className="mark passed">
             <Icon shape="check" />
             <span>all graded</span>

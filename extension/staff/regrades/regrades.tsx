@@ -4,6 +4,7 @@ import { problemOf, type Problem } from '../api/client';
 import { useRemote } from '../api/remote';
 import {
   decideRegrade,
+  readAssignments,
   readRegrade,
   readRegrades,
   startRegrade,
@@ -261,6 +262,9 @@ export function RegradesPage(props: {
   const [isStarting, setStarting] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
   const latest = runs.data?.items[0];
+  // Before the first regrade only the list of assignments knows what the lesson is called.
+  const assignments = useRemote(`assignments ${course}`, signal => readAssignments(course, signal));
+  const lessonTitle = assignments.data?.items.find(one => one.lesson === lesson)?.title;
   const said = useRef<string | undefined>(undefined);
   useEffect(() => {
     if (latest && said.current !== undefined && said.current !== latest.status) {
@@ -282,7 +286,7 @@ export function RegradesPage(props: {
   const isFree = latest === undefined || !isUndecided(latest);
   return (
     <Page
-      title={`Regrade ${latest?.lesson_title ?? lesson}`}
+      title={`Regrade ${latest?.lesson_title ?? lessonTitle ?? ''}`.trimEnd()}
       about={`${course} ${lesson} ${number}`}
       crumbs={[
         { title: 'Your courses', to: { page: 'home' } },

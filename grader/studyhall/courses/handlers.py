@@ -68,6 +68,7 @@ def routes(deadlines_of: DeadlinesOf, released_of: ReleasedOf, passed_by_grade: 
             request.path["course"],
             deadlines_of=deadlines_of,
             released_of=released_of,
+            now=request.context.clock(),
         )
 
     async def start_lesson(request: Request) -> StartedLesson:

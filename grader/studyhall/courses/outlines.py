@@ -1,5 +1,7 @@
 """What learners see of their courses: the list, and each one's units and lessons with their own progress and dates."""
 
+from datetime import datetime
+
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -105,8 +107,21 @@ def _outline_lesson(
     )
 
 
+def _takes_submissions(lesson: OutlineLesson, now: datetime) -> bool:
+    """Say whether going on with a lesson can still lead anywhere: it is not closed, and there is an attempt left."""
+    closed = policy.is_closed(lesson.closes_at, now)
+    used_up = lesson.attempts_max is not None and lesson.attempts_used >= lesson.attempts_max
+    return not (lesson.has_tests and (closed or used_up))
+
+
 async def outline(
-    session: AsyncSession, person: Person, course: str, *, deadlines_of: DeadlinesOf, released_of: ReleasedOf
+    session: AsyncSession,
+    person: Person,
+    course: str,
+    *,
+    deadlines_of: DeadlinesOf,
+    released_of: ReleasedOf,
+    now: datetime,
 ) -> Outline:
     """Return a course as the person sees it: units, lessons, how far they have come, and their own deadlines.
 
@@ -147,9 +162,10 @@ async def outline(
         if rows:
             units.append(OutlineUnit(slug=unit["slug"], title=unit["title"], lessons=rows))
     everything = [lesson for unit in units for lesson in unit.lessons]
+    takes = [lesson for lesson in everything if _takes_submissions(lesson, now)]
     underway = (OutlineState.STARTED, OutlineState.SUBMITTED)
-    following = next((lesson for lesson in everything if lesson.state in underway), None) or next(
-        (lesson for lesson in everything if lesson.state is OutlineState.NEW), None
+    following = next((lesson for lesson in takes if lesson.state in underway), None) or next(
+        (lesson for lesson in takes if lesson.state is OutlineState.NEW), None
     )
     return Outline(
         course=OutlineCourse(
