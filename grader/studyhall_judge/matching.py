@@ -290,7 +290,7 @@ class Matching:
             if match is None or match.is_learners or not match.is_code or host.source == match.shown:
                 continue
             if released.names & host.names:
-                self._take_merged(released, host, without(host.source, match.shown))
+                self.take_merged(released, host, without(host.source, match.shown))
                 return
 
     def _recover_from_neighbours(self, released: ReleasedCell) -> None:
@@ -302,10 +302,11 @@ class Matching:
                 continue
             rest = beyond(host.source, neighbour.shown)
             if rest:
-                self._take_merged(released, host, rest)
+                self.take_merged(released, host, rest)
                 return
 
-    def _take_merged(self, released: ReleasedCell, host: SubmittedCell, text: str) -> None:
+    def take_merged(self, released: ReleasedCell, host: SubmittedCell, text: str) -> None:
+        """Settle that an answer is part of another cell."""
         self.texts[str(released.grade_id)] = text
         self.found[str(released.grade_id)] = host
         self.remarks.repair(

@@ -19,8 +19,10 @@ from studyhall_judge.earlier import EarlierVersions
 from studyhall_judge.halves import settle_copies
 from studyhall_judge.likeness import metadata_differs, points_differ
 from studyhall_judge.matching import Matching
+from studyhall_judge.pasted import readable
 from studyhall_judge.releases import ReleasedCell, ReleasedNotebook, copy_node
 from studyhall_judge.report import IntegrityFlag, Repair, Scoring
+from studyhall_judge.strays import find_strays
 from studyhall_judge.submitted_cells import SubmittedCell
 
 
@@ -99,6 +101,8 @@ class _Rebuilding:
     def run(self) -> Rebuilt:
         if self._submitted:
             self._matching.find()
+            if self._scoring != "nbgrader":
+                find_strays(self._matching)
             settle_copies(self._matching)
             self._say_what_changed()
         elif self._readable:
@@ -128,7 +132,7 @@ class _Rebuilding:
                 self._say_new(released)
             elif cell is None:
                 self._say_missing(released)
-            elif cell.match is released:
+            elif cell.match is released and not cell.moved:
                 self._say_differences(released, cell)
         for cell in self._submitted:
             label = grade_id(cell.node)
@@ -206,9 +210,8 @@ class _Rebuilding:
                 )
 
     def _say_reordered(self) -> None:
-        places = [
-            self._found[str(cell.grade_id)].index for cell in self._anchors if cell.grade_id in self._found
-        ]
+        found = [self._found[str(cell.grade_id)] for cell in self._anchors if cell.grade_id in self._found]
+        places = [cell.index for cell in found if not cell.moved]
         if places != sorted(places) and not self._earlier:
             self._repair(
                 "reordered", None, "Cells of the lesson were out of order. They ran in the lesson's order."
@@ -245,7 +248,11 @@ class _Rebuilding:
         own: dict[str | None, list[PlannedCell]] = {}
         anchor: str | None = None
         for cell in self._submitted:
-            if cell.match is not None:
+            if cell.place_of is not None:
+                anchor = cell.place_of
+            elif cell.moved:
+                continue
+            elif cell.match is not None:
                 anchor = cell.match.grade_id
             elif not cell.dropped:
                 own.setdefault(anchor, []).append(self._own(cell))
@@ -261,6 +268,10 @@ class _Rebuilding:
             if text is None and released.role is CellRole.answer and self._readable:
                 return []  # a stub in place of a deleted answer could undo what the learner wrote elsewhere
             source = released.shown if text is None else text
+            if released.role is CellRole.answer and released.is_code and self._scoring != "nbgrader":
+                source, told = readable(source)
+                if told:
+                    self._repair("pasted_text", released, told)
         if not released.is_code and kind is not CellKind.manual:
             kind = CellKind.text
         return [PlannedCell(kind, source, released.node, index, released, released.driven)]

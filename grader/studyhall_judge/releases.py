@@ -277,6 +277,26 @@ def top_level_names(source: str) -> set[str]:
     return names
 
 
+def names_read(source: str) -> set[str]:
+    """Return the names that a cell reads and nowhere binds; none where it is not Python."""
+    try:
+        nodes = list(ast.walk(ast.parse(without_magics(source))))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    bound = {node.id for node in names if not isinstance(node.ctx, ast.Load)}
+    bound |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    bound |= {name for node in nodes if isinstance(node, ast.stmt) for name in _defined_by(node)}
+    return {node.id for node in names} - bound
+
+
+def _defined_by(statement: ast.stmt) -> set[str]:
+    is_definition = isinstance(
+        statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
+    )
+    return _bound_by(statement) if is_definition else set()
+
+
 def definitions_for(shown: str, later: Iterable[str]) -> str:
     """Return what a driven test's visible text defines for the cells after it, as a cell; empty when that is nothing.
 

@@ -16,6 +16,7 @@ from studyhall_judge.report import IntegrityFlag, Repair
 class SubmittedCell:
     """One cell as it was sent. ``grade_id`` is the label that is believed, ``match`` the released cell that it is.
 
+    ``moved`` is an answer that stood at another place, ``place_of`` the answer whose place an untouched cell keeps.
     What costs time is worked out once: a damaged notebook may hold thousands of cells.
     """
 
@@ -25,6 +26,8 @@ class SubmittedCell:
     grade_id: str | None
     match: ReleasedCell | None = None
     dropped: bool = False
+    moved: bool = False
+    place_of: str | None = None
 
     @property
     def free(self) -> bool:

@@ -35,6 +35,9 @@ _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _MAX_INTEGER_DIGITS: Final = 300
 
 
+_START: Final = 200
+"""Characters by which another kind of file is known."""
+
 _BLANK = re.compile(r"[ \t\r\n]*")
 
 
@@ -69,11 +72,19 @@ def parse_notebook(
     data: bytes | bytearray | str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
 ) -> ParsedNotebook:
     """As `read_notebook`, and also say what was repaired. Raises the same errors."""
+    start = data[:_START] if isinstance(data, str) else bytes(data[:_START]).decode("latin-1")
+    if (other := _what_else(start)) is not None:
+        raise NotJsonError(other)
     text = _decode(data, max_bytes)
     _check_shape(text, max_depth)
     try:
         content, end = _DECODER.raw_decode(text, _BLANK.match(text).end())  # type: ignore[union-attr]  # matches always
     except (ValueError, RecursionError) as error:
+        if _has_conflict(text):
+            raise NotJsonError(
+                "This file holds the marks of two versions that Git could not merge (lines that begin with "
+                "<<<<<<<). Choose one of the versions and hand it in."
+            ) from error
         raise NotJsonError(_where_json_breaks(error)) from error
     rest = _BLANK.match(text, end)
     followed = rest is not None and rest.end() < len(text)
@@ -122,6 +133,31 @@ def _decode(data: bytes | bytearray | str, max_bytes: int) -> str:
     if not text.strip():
         raise NotJsonError("This file is empty, so there is no notebook in it.")
     return text
+
+
+def _what_else(start: str) -> str | None:
+    """Say what a file is that begins as no notebook does, with the way out; None where it may be one."""
+    word = start.lstrip("\ufeff\u00ef\u00bb\u00bf \t\r\n").lower()
+    if word.startswith(("<!doctype html", "<html", "<?xml")):
+        return (
+            "This file is a web page and not the notebook itself. Download the notebook (in JupyterLab: File, "
+            "Download; on other sites: the button for the raw file) and hand that in."
+        )
+    if start.startswith(("PK\x03\x04", "\x1f\x8b", "\x1f\u2039", "Rar!")):
+        return "This file is a packed archive under a notebook's name. Unpack it and hand in the notebook inside."
+    if word.startswith("%pdf-"):
+        return "This file is a PDF and not the notebook itself. Hand in the file that ends in .ipynb."
+    return None
+
+
+def _has_conflict(text: str) -> bool:
+    """Whether Git's marks of a conflict stand in a text, one after the other."""
+    place = 0
+    for mark in ("\n<<<<<<< ", "\n=======", "\n>>>>>>> "):
+        place = text.find(mark, place)
+        if place < 0:
+            return False
+    return True
 
 
 def _too_large(max_bytes: int) -> str:

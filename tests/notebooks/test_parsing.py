@@ -428,3 +428,29 @@ def test_text_after_the_notebook_is_left_out_and_said():
 
 def test_two_values_that_are_no_notebook_are_refused():
     assert code_of(b"[] []") == "not_json"
+
+
+@pytest.mark.parametrize(
+    ("start", "word"),
+    [
+        (b"\n\n<!DOCTYPE html>\n<html>", "web page"),
+        (b"\xef\xbb\xbf<HTML>", "web page"),
+        (b"PK\x03\x04\x14\x00", "archive"),
+        (b"\x1f\x8b\x08\x00", "archive"),
+        (b"%PDF-1.4\n\xe2\xe3", "PDF"),
+    ],
+)
+@pytest.mark.parametrize("decoded", [False, True])
+def test_another_kind_of_file_is_named_with_the_way_out(start, word, decoded):
+    data = start.decode("cp1252") if decoded else start
+    with pytest.raises(NotebookError) as caught:
+        read_notebook(data)
+    assert word.lower() in caught.value.message.lower()
+
+
+def test_a_file_with_the_marks_of_a_merge_says_so():
+    ours, theirs = text_of(CODE), text_of(CODE, CODE)
+    with pytest.raises(NotebookError, match="Git could not merge"):
+        read_notebook(f"{{\n<<<<<<< HEAD\n{ours}\n=======\n{theirs}\n>>>>>>> other\n}}")
+    told = {**CODE, "source": "<<<<<<< HEAD\n=======\n>>>>>>> other"}
+    assert len(read_notebook(text_of(told)).cells) == 1

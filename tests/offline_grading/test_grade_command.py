@@ -117,12 +117,16 @@ def test_accidents_keep_their_points_and_are_said(course, grade):
     deep.rename(deep.parent / "ps1" / "sums.ipynb")
     renamed = course.hand_in("renamed")
     renamed.rename(renamed.with_name("my work.ipynb"))
+    for student, ending in (("mailed", ".txt"), ("saved", ".json")):
+        path = course.hand_in(student)
+        path.rename(path.with_name(path.name + ending))
     course.hand_in("copies", name="sums-Copy1")
     course.hand_in("copies")
     ran = grade(course)
     assert ran.code == 0, ran.err
-    for student in ("bom", "wide", "latin", "windows", "deep", "renamed", "copies"):
+    for student in ("bom", "wide", "latin", "windows", "deep", "renamed", "copies", "mailed", "saved"):
         assert points(ran, student) == FULL, student
+    assert codes(ran, "mailed", "repairs") == codes(ran, "saved", "repairs") == {"other_ending"}
     assert "encoding" in codes(ran, "latin", "repairs")
     assert codes(ran, "deep", "repairs") == {"moved_notebook"}
     assert "renamed_notebook" in codes(ran, "renamed", "repairs")

@@ -9,6 +9,7 @@ import fnmatch
 import importlib.util
 import json
 import os
+import re
 import stat
 import sys
 import unicodedata
@@ -37,6 +38,9 @@ MAX_EXTRA_BYTES: Final = 16_000_000
 MAX_EXTRA_FILES: Final = 200
 MAX_DEPTH: Final = 5
 MAX_ENTRIES: Final = 5_000
+
+_ENDING: Final = re.compile(r"\.ipynb(?:\.(?:txt|json|download))?$", re.IGNORECASE)
+"""How notebooks' names end; browsers and mail programmes add endings of their own to one that they do not know."""
 
 _LEFT_OUT: Final = (*IGNORED, "timestamp.txt", "submission_secret.txt", "*.pyo", "*.pth", "*.so", "*.pyd")
 _STEERING_MODULES: Final = frozenset({"sitecustomize", "usercustomize", "conftest"})
@@ -84,7 +88,7 @@ def read_folder(path: Path, assignment: Assignment) -> ReadFolder:
     except OSError as error:
         read.refusal = f"The folder could not be opened ({_reason(error)})."
         return read
-    notebooks = {name: file for name, file in files.items() if name.lower().endswith(".ipynb")}
+    notebooks = {name: file for name, file in files.items() if _ENDING.search(name)}
     _read_notebooks(read, notebooks, assignment)
     others = {name: file for name, file in files.items() if name not in notebooks}
     _read_extras(read, others, assignment)
@@ -104,7 +108,7 @@ def _files_below(path: Path, read: ReadFolder) -> dict[str, Path]:
         folder, depth = waiting.pop(0)
         entries = _entries(folder, read) if depth else _sorted_entries(folder)
         for entry in entries:
-            is_notebook = entry.name.lower().endswith(".ipynb")
+            is_notebook = _ENDING.search(entry.name) is not None
             if entry.is_dir(follow_symlinks=False) and not is_notebook:
                 folders += 1
                 if folders > MAX_ENTRIES:
@@ -148,7 +152,7 @@ def _read_notebooks(read: ReadFolder, files: dict[str, Path], assignment: Assign
     """Read the assignment's notebooks from the folder itself, else from a folder in it, then some of the others."""
     candidates: dict[str, list[str]] = {}
     for name in sorted(files, key=lambda one: (one.count("/"), one)):
-        stem = unicodedata.normalize("NFC", Path(name).name[: -len(".ipynb")])
+        stem = unicodedata.normalize("NFC", _ENDING.sub("", Path(name).name))
         known = next((one for one in assignment.notebooks if unicodedata.normalize("NFC", one) == stem), None)
         if known is not None:
             candidates.setdefault(known, []).append(name)
@@ -159,6 +163,12 @@ def _read_notebooks(read: ReadFolder, files: dict[str, Path], assignment: Assign
             name = next((one for one in names[:MAX_CANDIDATES] if _can_be_read(files[one])), name)
         wanted.add(name)
         _read_notebook(read, known, files[name])
+        if not name.lower().endswith(".ipynb"):
+            read.repair(
+                "other_ending",
+                known,
+                f"This notebook was named {printable(Path(name).name)}. It was read as the notebook that it is.",
+            )
         if "/" in name:
             read.repair(
                 "moved_notebook",
@@ -174,7 +184,7 @@ def _read_notebooks(read: ReadFolder, files: dict[str, Path], assignment: Assign
         others = _those_with_ids_first(others, files, assignment)
         read.flag("many_notebooks", f"{len(others) - MAX_OTHER_NOTEBOOKS} more notebooks were left out.")
     for name in others[:MAX_OTHER_NOTEBOOKS]:
-        _read_notebook(read, printable(name[: -len(".ipynb")]), files[name])
+        _read_notebook(read, printable(_ENDING.sub("", name)), files[name])
 
 
 def _can_be_read(path: Path) -> bool:

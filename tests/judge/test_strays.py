@@ -1,0 +1,203 @@
+"""Answers that stand elsewhere than in their cell, or came with what Python cannot read, are found and can run."""
+
+from __future__ import annotations
+
+import contextlib
+
+import pytest
+from graded_folders import cell
+from nbformat.v4 import new_markdown_cell, new_notebook
+from studyhall_judge.pasted import readable
+from studyhall_judge.rebuild import CellKind, rebuild
+from studyhall_judge.releases import prepare
+from studyhall_judge.report import Release
+from studyhall_notebooks.parsing import write_notebook
+from studyhall_notebooks.release import graded_source
+
+BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
+ANSWERS = {
+    "squares": "def squares(n):\n    return [i * i for i in range(n)]",
+    "mean": "def mean(values):\n    return sum(values) / len(values)",
+    "total": "total = 0\nfor n in range(5):\n    total += n",
+}
+TESTS = {
+    "squares": "assert squares(2) == [0, 1]",
+    "mean": "assert mean([1, 2]) == 1.5",
+    "total": "assert total == 10",
+}
+
+
+def with_solution(grade_id):
+    head, _, body = ANSWERS[grade_id].partition("\n")
+    if grade_id == "total":
+        return f"{BEGIN}\n{head}\n{body}\n{END}"
+    return f"{head}\n    {BEGIN}\n{body}\n    {END}"
+
+
+@pytest.fixture(scope="module")
+def released():
+    cells = [new_markdown_cell("# Numbers"), cell("LIMIT = 10", "setup")]
+    for grade_id, test in TESTS.items():
+        cells.append(cell(with_solution(grade_id), grade_id, solution=True))
+        cells.append(cell(test, f"test_{grade_id}", grade=True, points=1))
+    for number, one in enumerate(cells):
+        one.id = f"c{number}"
+    source = write_notebook(graded_source(new_notebook(cells=cells)))
+    return prepare(Release.build({"p1": source})).notebooks["p1"]
+
+
+@pytest.fixture
+def work(released):
+    """Return what a learner gets, with nothing done."""
+    cells = []
+    for one in released.cells:
+        node = cell(one.shown) if one.is_code else new_markdown_cell(one.shown)
+        node.metadata, node.id = one.node.metadata, one.node.id
+        cells.append(node)
+    return new_notebook(cells=cells)
+
+
+def place(work, grade_id):
+    return [one.metadata.get("nbgrader", {}).get("grade_id") for one in work.cells].index(grade_id)
+
+
+def running(rebuilt):
+    return [one.source for one in rebuilt.cells if one.runs and one.kind in (CellKind.learner, CellKind.test)]
+
+
+def codes(rebuilt):
+    return {repair.code for repair in rebuilt.repairs}
+
+
+def passes(rebuilt):
+    """Run the rebuilt notebook from its top; return the tests that hold."""
+    namespace, held = {}, []
+    for one in rebuilt.cells:
+        if one.runs:
+            with contextlib.suppress(NameError, NotImplementedError, SyntaxError, AssertionError):
+                exec(one.source, namespace)  # noqa: S102 - the test's own notebook
+                if one.kind is CellKind.test:
+                    held.append(one.released.grade_id)
+    return held
+
+
+ALL = ["test_squares", "test_mean", "test_total"]
+
+
+def all_at_the_end(work):
+    work.cells.append(cell("\n\n".join(ANSWERS.values())))
+
+
+def each_at_the_end(work):
+    work.cells += [cell(text) for text in reversed(ANSWERS.values())]
+
+
+def each_after_its_test(work):
+    for grade_id, text in ANSWERS.items():
+        work.cells.insert(place(work, f"test_{grade_id}") + 1, cell(text))
+
+
+def each_above_its_cell(work):
+    for grade_id, text in ANSWERS.items():
+        work.cells.insert(place(work, grade_id), cell(text))
+
+
+def in_the_tests(work):
+    for grade_id, text in ANSWERS.items():
+        test = work.cells[place(work, f"test_{grade_id}")]
+        test.source = f"{text}\n{test.source}"
+
+
+def in_emptied_cells_elsewhere(work):
+    for grade_id in ANSWERS:
+        work.cells[place(work, grade_id)].source = ""
+    all_at_the_end(work)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        all_at_the_end,
+        each_at_the_end,
+        each_after_its_test,
+        each_above_its_cell,
+        in_the_tests,
+        in_emptied_cells_elsewhere,
+    ],
+)
+def test_an_answer_outside_of_its_untouched_cell_is_found(released, work, damage):
+    damage(work)
+    rebuilt = rebuild(released, work, "default")
+    assert passes(rebuilt) == ALL
+    assert codes(rebuilt) & {"moved_answer", "merged_cell"}
+    assert "reordered" not in codes(rebuilt)
+
+
+def test_a_note_below_an_answer_that_was_moved_keeps_its_place(released, work):
+    work.cells.insert(place(work, "mean") + 1, cell("print(mean([3]))"))
+    all_at_the_end(work)
+    work.cells.append(cell("print('the end')"))
+    texts = running(rebuild(released, work, "default"))
+    assert texts.index("print(mean([3]))") < texts.index(TESTS["mean"])
+    assert texts[-1] == "print('the end')"
+
+
+def test_an_answer_that_is_there_is_not_replaced_by_a_later_try(released, work):
+    for grade_id, text in ANSWERS.items():
+        work.cells[place(work, grade_id)].source = text
+    work.cells.append(cell("def mean(values):\n    return 0"))
+    rebuilt = rebuild(released, work, "default")
+    assert passes(rebuilt) == ALL
+    assert "moved_answer" not in codes(rebuilt)
+
+
+def test_an_own_cell_that_runs_in_time_stays_where_it_is(released, work):
+    for grade_id, text in ANSWERS.items():
+        work.cells.insert(place(work, grade_id) + 1, cell(text))
+    rebuilt = rebuild(released, work, "default")
+    assert passes(rebuilt) == ALL
+    assert "moved_answer" not in codes(rebuilt)
+
+
+def test_only_a_cell_with_all_that_is_asked_for_is_taken(released, work):
+    work.cells.append(cell("def square(n):\n    return [0, 1]"))
+    work.cells.append(cell("def mean(values:\n    return 1.5"))
+    rebuilt = rebuild(released, work, "default")
+    assert passes(rebuilt) == []
+    assert "moved_answer" not in codes(rebuilt)
+
+
+def test_with_nbgraders_scoring_answers_stay_where_nbgrader_runs_them(released, work):
+    all_at_the_end(work)
+    assert passes(rebuild(released, work, "nbgrader")) == []
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        "def f(x):\n\u00a0\u00a0\u00a0\u00a0return x",
+        "\u200bdef f(x):\n    return x",
+        "\ufeffdef f(x):\n    return x\u200b",
+        "```python\ndef f(x):\n    return x\n```",
+        "\n~~~\ndef f(x):\n    return x\n~~~\n",
+    ],
+)
+def test_what_was_copied_along_is_left_out_where_it_keeps_an_answer_from_running(pasted):
+    text, told = readable(pasted)
+    assert text == "def f(x):\n    return x"
+    assert told
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["def f(x):\n    return '\u00a0\u200b'", "def f(x:\n\u00a0", "```\nno python (\n```", "größe = 1", "```"],
+)
+def test_a_text_that_runs_or_never_will_stays_as_it_is(text):
+    assert readable(text) == (text, "")
+
+
+def test_an_answer_between_the_marks_of_a_code_block_is_said_to_be_mended(released, work):
+    work.cells[place(work, "mean")].source = f"```python\n{ANSWERS['mean']}\n```"
+    rebuilt = rebuild(released, work, "default")
+    assert "test_mean" in passes(rebuilt)
+    assert "pasted_text" in codes(rebuilt)
