@@ -31,6 +31,16 @@ from studyhall_judge.sandbox.asserting import Asserting
 from studyhall_judge.sandbox.iteration import CALLERS, KEYWORDS
 from studyhall_judge.sandbox.ownership import Owning, helper_statements, methods_of
 from studyhall_judge.sandbox.placeholders import BUILTIN, GUARD, TEST_FILE
+from studyhall_judge.sandbox.questions import (
+    HAND_OUT,
+    IDENTITIES,
+    INSPECTORS,
+    LOOK_AT,
+    MATCHERS,
+    MEMBERSHIPS,
+    QUERIES,
+    REARRANGES,
+)
 
 _FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _OWN_FRAME = frozenset({"super", "__import__", "__build_class__"})
@@ -39,38 +49,6 @@ _OWN_FRAME = frozenset({"super", "__import__", "__build_class__"})
 _BUILTINS = (
     frozenset(vars(builtins)) - _OWN_FRAME - {"__name__", "__doc__", "__debug__", "__spec__", "__loader__"}
 )
-
-_MATCHERS = frozenset({"approx", "ANY", "Mock", "MagicMock", "AsyncMock"})
-"""What tests import to compare with, or to hand to a learner's function; believed only where a test made it itself."""
-
-_QUERIES = frozenset(
-    {"count", "index", "get", "issubset", "issuperset", "isdisjoint", "equals", "isin", "all", "any"}
-    | {"remove", "discard", "difference", "intersection", "symmetric_difference", "difference_update"}
-    | {"intersection_update", "compare", "eq", "ne", "lt", "le", "gt", "ge"}
-    | {"__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__contains__"}
-)
-"""Methods of plain containers, arrays and tables that compare what they hold, and keep nothing that they are given."""
-
-_INSPECTORS = frozenset(
-    {"copy", "deepcopy", "asdict", "astuple", "replace", "fields", "is_dataclass", "signature", "getsource"}
-    | {"getmembers", "getdoc", "isclass", "isfunction", "ismethod", "getsizeof", "dumps", "ref"}
-)
-"""Functions that tests import to look at an object itself: these get it as it is, and decide nothing."""
-
-_HAND_OUT = frozenset({"len", "isinstance", "enumerate", "zip", "iter", "reversed", "list", "tuple"})
-"""Builtins that decide nothing by what a container holds."""
-
-_LOOK_AT = frozenset({"id", "callable"})
-"""Builtins that say what something is."""
-
-_REARRANGES = frozenset(
-    {"shuffle", "heapify", "heappush", "heappop", "heapreplace", "heappushpop"}
-    | {"insort", "insort_left", "insort_right"}
-)
-"""Functions that tests import to change the order in a list, which so has to be that list itself."""
-
-_IDENTITIES = frozenset({"assertIs", "assertIsNot"})
-_MEMBERSHIPS = frozenset({"assertIn", "assertNotIn"})
 
 _WORTH_A_LOOK = (
     ast.Name,
@@ -218,7 +196,7 @@ class _Facts:
         self._used: set[str] = set()
         self._patched: set[str] = set()
         self._attributes: set[str] = set()
-        self.matchers: set[str] = set(_MATCHERS)
+        self.matchers: set[str] = set(MATCHERS)
         """Names of what tests import to compare with, their own names for it among them."""
         for node in ast.walk(tree):
             self._note_name(node)
@@ -252,11 +230,11 @@ class _Facts:
         match node:
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
                 self.bound.add(name)
-            case ast.Assign(targets=[ast.Name(id=mine)], value=ast.Attribute(attr=name)) if name in _MATCHERS:
+            case ast.Assign(targets=[ast.Name(id=mine)], value=ast.Attribute(attr=name)) if name in MATCHERS:
                 self.matchers.add(mine)
                 self.imported.add(mine)
             case ast.Import(names=names) | ast.ImportFrom(names=names):
-                self.matchers |= {alias.asname for alias in names if alias.name in _MATCHERS and alias.asname}
+                self.matchers |= {alias.asname for alias in names if alias.name in MATCHERS and alias.asname}
                 new = {(alias.asname or alias.name).split(".")[0] for alias in names}
                 self.imported |= new
                 self.bound |= new
@@ -398,7 +376,7 @@ class _Guarding(ast.NodeTransformer):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         imported = self._is_imported(node.func)
         question = self._question(node, name, imported=imported)
-        if imported and name in _INSPECTORS and question != "itself":
+        if imported and name in INSPECTORS and question != "itself":
             judges = False
         believed: ast.AST = self._believe(node, name)
         self.generic_visit(node)
@@ -408,7 +386,7 @@ class _Guarding(ast.NodeTransformer):
                 keyword.value = self._see(keyword.value, question)
             if name in CALLERS and (name != "iter" or len(node.args) == 2):
                 _keep_going(node, CALLERS[name])
-        elif believed is node and name in _QUERIES and not imported and isinstance(node.func, ast.Attribute):
+        elif believed is node and name in QUERIES and not imported and isinstance(node.func, ast.Attribute):
             asked = node.func.value
             if isinstance(asked, ast.Call) and _asks_guard("receiver", asked):
                 asked = asked.args[0]
@@ -419,11 +397,11 @@ class _Guarding(ast.NodeTransformer):
     def _question(self, node: ast.Call, name: str, *, imported: bool) -> str:
         """Return what the guard is asked of the arguments of a call."""
         asks_type = name == "type" and len(node.args) == 1
-        if asks_type or name in _IDENTITIES or name in (_REARRANGES if imported else _LOOK_AT):
+        if asks_type or name in IDENTITIES or name in (REARRANGES if imported else LOOK_AT):
             return "itself"
-        if name in _HAND_OUT and not imported:
+        if name in HAND_OUT and not imported:
             return "outside"
-        if name in _MEMBERSHIPS:
+        if name in MEMBERSHIPS:
             return "within"
         if name.startswith("assert"):
             return "lend" if self._facts.masks else "compared"
