@@ -98,6 +98,7 @@ async def test_mistakes_are_named_with_their_lines_and_nothing_is_done(classroom
     text = roster("lea,,,no-such-course,", "a b,,,,", f"mia,,,{COURSE},head", f"noor,,,{COURSE},")
     shown = await classroom.data("POST", PREVIEW, token=adam, json={"csv": text})
     assert [(line["line"], line["what"]) for line in shown["lines"]] == [(2, ""), (3, ""), (4, "")]
+    assert [line["username"] for line in shown["lines"]] == ["lea", "a b", "mia"]
     assert shown["lines"][2]["problem"].startswith("role: There is no role 'head'.")
     assert (shown["changes"], shown["problems"]) == (0, 3)
     error = await classroom.error(

@@ -47,11 +47,10 @@ async def _removed(session: AsyncSession, roster: Roster) -> set[str]:
 
 
 def _mistakes(roster: Roster, problems: Iterable[Problem]) -> RosterPreview:
-    names = {entry.line: entry.username for entry in roster.entries}
     lines = [
         RosterLine(
             line=problem.line,
-            username=names.get(problem.line, ""),
+            username=roster.names.get(problem.line, ""),
             what="",
             problem=f"{problem.column}: {problem.message}" if problem.column else problem.message,
         )

@@ -53,6 +53,8 @@ class Roster:
 
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
+    """Whom each line is about, also one with a mistake in it."""
 
 
 def read_roster(content: bytes) -> Roster:
@@ -85,7 +87,7 @@ def read_roster(content: bytes) -> Roster:
     if columns is None:
         return roster
     for line, fields in records:
-        entry = _entry(line, fields, columns, roster.problems)
+        entry = _entry(line, fields, columns, roster)
         if entry is not None:
             roster.entries.append(entry)
     _compare(roster)
@@ -145,8 +147,9 @@ def _columns(header: tuple[int, list[str]], problems: list[Problem]) -> dict[str
     return {name: place for place, name in enumerate(lowered) if name} if len(problems) == before else None
 
 
-def _entry(line: int, fields: list[str], columns: dict[str, int], problems: list[Problem]) -> Entry | None:
+def _entry(line: int, fields: list[str], columns: dict[str, int], roster: Roster) -> Entry | None:
     """Return a line as an entry; None when something is wrong with it."""
+    problems = roster.problems
     before = len(problems)
     if any(part for place, part in enumerate(fields) if place not in columns.values()):
         problems.append(
@@ -163,6 +166,7 @@ def _entry(line: int, fields: list[str], columns: dict[str, int], problems: list
     } | dict.fromkeys(COLUMNS - columns.keys(), "")
     # The hub knows its people by small letters only.
     username, course = values["username"].lower(), values["course"].lower()
+    roster.names[line] = username[:LONGEST_NAME]
     if not username:
         problems.append(Problem(line, "username", "It is missing."))
     elif not _is_username(username):

@@ -63,7 +63,7 @@ _release_signals = partial(_signal.pthread_sigmask, _signal.SIG_UNBLOCK, _signal
 _HOOKS = {"sys.settrace": (sys.gettrace, sys.settrace), "sys.setprofile": (sys.getprofile, sys.setprofile)}
 
 _OWN_THREADS = 2
-_LOOKS_AT_THREADS = 20
+_LOOKS_AT_THREADS = 200
 _MOMENT_SECONDS = 0.0005
 _WITH_INIT = 2
 _MOST_OTHERS = 8
