@@ -19,7 +19,13 @@ from typing import Any
 
 from studyhall_judge.sandbox import root
 from studyhall_judge.sandbox.locked_classes import LockedClasses
-from studyhall_judge.sandbox.watched import Record, forget_false_patterns, take_records, take_records_of
+from studyhall_judge.sandbox.watched import (
+    Record,
+    forget_false_patterns,
+    pattern_caches,
+    take_records,
+    take_records_of,
+)
 
 # The C functions behind the module: student code can patch the module's own.
 _signal: Any = importlib.import_module("_signal")
@@ -62,6 +68,7 @@ class Guards:
         self.released_files: frozenset[str] = frozenset()
         self._files: dict[str, tuple[int, ...]] = {}
         self._records = take_records()
+        self._pattern_caches = pattern_caches()
         self._loaded = Record("sys.modules", sys, sys.modules)
         owners: dict[str, Any] = {
             one.name: one.owner for one in self._records if not isinstance(one.owner, type | dict)
@@ -96,7 +103,7 @@ class Guards:
         """Put everything back; returns what had changed, in words. ``allowed`` names may have changed."""
         self._found = []
         self._allowed_names = allowed
-        self._found += forget_false_patterns()
+        self._found += forget_false_patterns(self._pattern_caches)
         self._restore_kinds()
         self._restore_modules()
         self._restore_shell()

@@ -304,11 +304,13 @@ class Record:
 
         An added name that the interpreter or an import has left there may be all that was written.
         """
-        if self._read_version is None or len(self.namespace) != self._size_then or self._kept is not _ALL:
+        if self._read_version is None or self.is_unchanged():
+            return False
+        if len(self.namespace) != self._size_then or self._kept is not _ALL:
             return False
         if self.name in _REWRITES_ITSELF or "_" in self.namespace:
             return False
-        return not self.is_unchanged() and self.is_intact()
+        return self.is_intact()
 
     def is_intact(self) -> bool:
         """Whether every name is still what it was. Fast: runs before and after every test."""
@@ -392,14 +394,22 @@ def take_records(known: frozenset[str] = frozenset()) -> list[Record]:
     return records
 
 
-def forget_false_patterns() -> list[str]:
-    """Take patterns out of the cache of `re` that are not what they stand for there; returns those, in words."""
+def pattern_caches() -> list[Record]:
+    """Remember the caches in which `re` looks for a pattern before it makes it."""
+    caches = {name: getattr(_re, name, None) for name in ("_cache", "_cache2")}
+    return [Record(f"re.{name}", cache, cache) for name, cache in caches.items() if type(cache) is dict]
+
+
+def forget_false_patterns(caches: list[Record]) -> list[str]:
+    """Take patterns out of the caches of `re` that are not what they stand for there; returns those, in words."""
     found = []
-    for name in ("_cache", "_cache2"):
-        cache = getattr(_re, name, None)
-        if type(cache) is dict:
-            wrong = [key for key, value in cache.items() if not _is_of(value, key)]
-            found += [f"re.{name}" for key in wrong if cache.pop(key, None) is not None]
+    for record in caches:
+        if record.is_unchanged():
+            continue
+        cache = record.namespace
+        wrong = [key for key, value in cache.items() if not _is_of(value, key)]
+        found += [record.name for key in wrong if cache.pop(key, None) is not None]
+        record.settle()
     return found
 
 
