@@ -56,6 +56,7 @@ def _begin_again(executor: Any) -> None:
         mp_context=executor._mp_context,
         initializer=executor._initializer,
         initargs=executor._initargs,
+        max_tasks_per_child=executor._max_tasks_per_child,
     )
 
 
