@@ -13,6 +13,9 @@ STAMPS := $(VENV)/studyhall-stamps
 PORT ?= 8000
 # How many tests run at once; those of one file never do.
 JOBS ?= 2
+# These run the product as people do. They are not measured for coverage: it makes every process half as slow again. Of
+# nbgrader's the exchange's are measured all the same, since moving in and out is tested nowhere else.
+OF_THE_WHOLE := tests/containers tests/end_to_end $(wildcard tests/nbgrader/test_*.py)
 SIDE_BY_SIDE = --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder
 # More options for `studyhall run`, such as ARGS="--data /somewhere".
 ARGS ?=
@@ -44,8 +47,10 @@ test: $(STAMPS)/test system-packages ## run every test, and the coverage they re
 	@trap 'exit 130' INT; failed=; \
 	part() { title=$$1; shift; $(SAY) "$$title"; "$$@" || failed="$$failed; $$title"; }; \
 	covered() { $(BIN)/coverage combine --quiet && $(BIN)/coverage report --fail-under=85; }; \
-	part 'Tests' $(BIN)/coverage run -m pytest tests --ignore=tests/hub --ignore=tests/bench \
+	part 'Tests of the whole, with containers, browsers and nbgrader' $(BIN)/python -m pytest $(OF_THE_WHOLE) \
 		$(SIDE_BY_SIDE) $(PYTEST); \
+	part 'Tests of the parts' $(BIN)/coverage run -m pytest tests $(OF_THE_WHOLE:%=--ignore=%) --ignore=tests/hub \
+		--ignore=tests/bench $(SIDE_BY_SIDE) $(PYTEST); \
 	part 'Tests of the hub, with real servers' $(BIN)/coverage run -m pytest tests/hub \
 		-o asyncio_mode=auto -p no:pytest_jupyter.jupyter_server $(SIDE_BY_SIDE) $(PYTEST); \
 	part 'Tests of the front end' env $(NPM) run test; \

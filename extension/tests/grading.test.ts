@@ -8,6 +8,7 @@ import {
   draftProblem,
   givenOf,
   isSameDraft,
+  leftWithDraft,
   pointsOf,
   rebased,
   scoreByRubric,
@@ -213,4 +214,13 @@ test('the audit log tells what differs, in words', () => {
       { name: 'due at', before: 'nothing', after: 'then' }
     ]
   );
+});
+
+test('an answer that was graded elsewhere stays in sight while something typed for it is not saved', () => {
+  const waiting = [{ attempt_id: 'one' }, { attempt_id: 'two' }];
+  const typed = { ...draftOf(EMPTY), score: '4' };
+  assert.equal(leftWithDraft(waiting, 'three', typed), true);
+  assert.equal(leftWithDraft([], 'three', typed), true);
+  assert.equal(leftWithDraft(waiting, 'two', typed), false);
+  assert.equal(leftWithDraft(waiting, 'three', null), false);
 });

@@ -61,9 +61,8 @@ def parse(words: list[str]) -> argparse.Namespace:
 def main() -> int:
     """Run the command; returns the exit code."""
     options = parse(sys.argv[1:])
-    if options.inside or options.outer_wall == "none":
-        # nbformat's validator imports it, which takes a second, to check a kind of web address that no notebook has.
-        sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # how Python marks what is not there
+    # nbformat's validator imports it, which takes a second, to check a kind of web address that no notebook has.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]  # how Python marks what is not there
     if options.inside:
         from studyhall_judge import inside  # noqa: PLC0415 - heavy, and not for the launcher
 

@@ -36,14 +36,12 @@ from studyhall_judge.report import (
 from studyhall_judge.sandboxes import SandboxFault
 from studyhall_judge.scoring import CellOutcome, Ending, score_test
 from studyhall_judge.slots import Slot, SlotPool
-from studyhall_judge.submissions import ReadSubmission, read_submission
+from studyhall_judge.submissions import BIG_TEXT, ReadSubmission, read_aside
 
 log = logging.getLogger("studyhall_judge")
 
 BIG_CELLS = 200
-BIG_TEXT = 300_000
-"""Above this many cells, or characters of its files, a submission is planned beside the event loop."""
-
+"""Above this many cells, or `BIG_TEXT`, a submission is planned beside the event loop."""
 
 UNEXPECTED = "The judge came upon a fault of its own and could not finish. The submission was not at fault."
 """What a report says when something failed that should not have."""
@@ -101,7 +99,7 @@ class Submission:
             name = self._request.environment
             yield self._report(ReportStatus.internal_error, f"The judge has no environment named {name}.")
             return
-        read = read_submission(self._release, self._request)
+        read = await read_aside(self._release, self._request)
         if read.refusal:
             yield self._report(ReportStatus.refused, read.refusal)
             return
@@ -133,7 +131,8 @@ class Submission:
         for name, released in self._release.notebooks.items():
             submitted = read.notebooks.get(name)
             earlier = earlier_versions(self._request.earlier.get(name, ()))
-            planning = (released, submitted, self._request.scoring, earlier)
+            files = self._release.file_names, self._request.files
+            planning = (released, submitted, self._request.scoring, earlier, *files)
             rebuilt = await asyncio.to_thread(rebuild, *planning) if big else rebuild(*planning)
             self._repairs += rebuilt.repairs
             self._flags += rebuilt.flags

@@ -26,7 +26,8 @@ def compiles(source: str) -> bool:
     """Whether a cell's text is complete Python, magics aside. One that is too long to parse counts as complete."""
     if len(source) > LONGEST_PARSED:
         return True
-    kept = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith(("%", "!")))
+    # Python knows fewer ends of lines than `str.splitlines`.
+    kept = "\n".join(line for line in source.split("\n") if not line.lstrip().startswith(("%", "!")))
     try:
         compile(kept, "<cell>", "exec", dont_inherit=True, flags=_TOP_LEVEL_AWAIT | _ONLY_AST)
     except (SyntaxError, ValueError, RecursionError, MemoryError):

@@ -7,8 +7,10 @@ said, in words for the learner; what looks like an attempt at the marks is also 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 
 from nbformat.notebooknode import NotebookNode
 from studyhall_notebooks.cells import CellRole, grade_id, nbgrader_metadata
@@ -16,7 +18,9 @@ from studyhall_notebooks.checksum import compute_checksum
 from studyhall_notebooks.driven import DrivenTest
 
 from studyhall_judge.earlier import EarlierVersions
+from studyhall_judge.elsewhere import Elsewhere
 from studyhall_judge.halves import settle_copies
+from studyhall_judge.leftovers import MARK, without_leftovers
 from studyhall_judge.likeness import metadata_differs, points_differ
 from studyhall_judge.matching import Matching
 from studyhall_judge.pasted import readable
@@ -72,9 +76,15 @@ def rebuild(
     submitted: NotebookNode | None,
     scoring: Scoring,
     earlier: EarlierVersions = NOTHING_EARLIER,
+    files: Collection[str] = (),
+    own_files: Collection[str] = (),
 ) -> Rebuilt:
-    """Return the notebook to run for what was submitted (None: nothing that can be read)."""
-    return _Rebuilding(released, submitted, scoring, earlier).run()
+    """Return the notebook to run for what was submitted (None: nothing that can be read).
+
+    ``files`` are the paths of the lesson's data files, ``own_files`` those of the learner's beside them.
+    """
+    elsewhere = Elsewhere([cell.source for cell in released.cells], files, own_files)
+    return _Rebuilding(released, submitted, scoring, earlier, elsewhere).run()
 
 
 class _Rebuilding:
@@ -84,8 +94,10 @@ class _Rebuilding:
         submitted: NotebookNode | None,
         scoring: Scoring,
         earlier: EarlierVersions,
+        elsewhere: Elsewhere,
     ) -> None:
         self._earlier = earlier
+        self._elsewhere = elsewhere
         self._matching = Matching(released, [] if submitted is None else submitted.cells, scoring)
         self._released = released
         self._scoring = scoring
@@ -269,12 +281,32 @@ class _Rebuilding:
                 return []  # a stub in place of a deleted answer could undo what the learner wrote elsewhere
             source = released.shown if text is None else text
             if released.role is CellRole.answer and released.is_code and self._scoring != "nbgrader":
-                source, told = readable(source)
-                if told:
-                    self._repair("pasted_text", released, told)
+                source = self._answer(released, source)
         if not released.is_code and kind is not CellKind.manual:
             kind = CellKind.text
         return [PlannedCell(kind, source, released.node, index, released, released.driven)]
+
+    def _answer(self, released: ReleasedCell, source: str) -> str:
+        """Return an answer's text as it can run, and say what was mended in it."""
+        source, told = readable(source)
+        if told:
+            self._repair("pasted_text", released, told)
+        if MARK in source and not self._speaks_of_mark:
+            source, told = without_leftovers(source, released.shown)
+            if told:
+                self._repair("leftover", released, told)
+        return self._at_home(released, source, answer=True)
+
+    def _at_home(self, released: ReleasedCell | None, source: str, *, answer: bool) -> str:
+        source, told = self._elsewhere.at_home(source, answer=answer)
+        for what in told:
+            self._repair("elsewhere", released, what)
+        return source
+
+    @cached_property
+    def _speaks_of_mark(self) -> bool:
+        """Whether the lesson itself is about what stands in for an answer: then it may be meant."""
+        return any(MARK in cell.source for cell in self._released.cells if not cell.is_learners)
 
     def _lost_code(self) -> dict[str, ReleasedCell]:
         """Return, by text, the lesson's code cells without a label of which the submission has none that runs."""
@@ -296,8 +328,12 @@ class _Rebuilding:
             )
             node = copy_node(node)
             node.source = cell.source
-        kind = CellKind.learner if node.cell_type == "code" else CellKind.text
-        return PlannedCell(kind, cell.source, node, cell.index)
+        if node.cell_type != "code":
+            return PlannedCell(CellKind.text, cell.source, node, cell.index)
+        source = cell.source
+        if self._scoring != "nbgrader":
+            source = self._at_home(None, source, answer=False)
+        return PlannedCell(CellKind.learner, source, node, cell.index)
 
 
 _KINDS = {

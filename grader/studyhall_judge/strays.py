@@ -14,6 +14,7 @@ from studyhall_notebooks.cells import CellRole
 
 from studyhall_judge.likeness import compiles, without
 from studyhall_judge.matching import Matching
+from studyhall_judge.pasted import readable
 from studyhall_judge.releases import ReleasedCell, names_read, top_level_names
 from studyhall_judge.submitted_cells import SubmittedCell
 
@@ -30,14 +31,14 @@ def find_strays(matching: Matching) -> None:
     for released, wanted in open_tasks:
         stub = matching.found.get(str(released.grade_id))
         for cell in matching.submitted:
-            is_own = cell.free and cell.grade_id is None
+            is_own = cell.free and cell.grade_id is None and not matching.is_plain_released(cell)
             if cell.index in homes and wanted <= cell.names:
                 _follow(matching, released, stub, cell)
                 break
             if (
                 is_own
                 and wanted <= cell.names
-                and compiles(cell.source)
+                and _is_an_answer(matching, cell)
                 and not _in_time(matching, stub, cell)
             ):
                 homes[cell.index] = released
@@ -80,6 +81,15 @@ def _asked_next(matching: Matching, released: ReleasedCell) -> set[str]:
     for test in (one for one in below[:until] if one.role is CellRole.test):
         free |= names_read(test.shown)
     return free - set().union(*(one.names for one in cells)) - set(vars(builtins))
+
+
+def _is_an_answer(matching: Matching, cell: SubmittedCell) -> bool:
+    """Whether a cell is Python; a note may hold it as a block of code, where the lesson itself does not show it."""
+    if cell.is_code:
+        return compiles(cell.source)
+    text = readable(cell.source)[0]
+    shown = any(text.strip() in one.shown for one in matching.released.cells if not one.is_code)
+    return compiles(text) and not shown
 
 
 def _in_time(matching: Matching, stub: SubmittedCell | None, cell: SubmittedCell) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from nbformat.notebooknode import NotebookNode
@@ -12,6 +13,9 @@ from studyhall_notebooks.parsing import ParsedNotebook, parse_notebook
 from studyhall_judge.likeness import plain
 from studyhall_judge.releases import PreparedRelease, ReleasedNotebook
 from studyhall_judge.report import GradeRequest, IntegrityFlag, Repair
+
+BIG_TEXT = 300_000
+"""Above this many characters of its notebooks a submission is read beside the event loop."""
 
 ENOUGH_ALIKE = 2
 """Cells with a text of the lesson's that make a notebook without any label one of the lesson's."""
@@ -31,6 +35,13 @@ class ReadSubmission:
         self.repairs.append(Repair(code=code, notebook=notebook, grade_id=None, message=message))
 
 
+async def read_aside(release: PreparedRelease, request: GradeRequest) -> ReadSubmission:
+    """As `read_submission`; others go on meanwhile when it is a big one: to find what is left of it takes seconds."""
+    if sum(map(len, request.notebooks.values())) > BIG_TEXT:
+        return await asyncio.to_thread(read_submission, release, request)
+    return read_submission(release, request)
+
+
 def read_submission(release: PreparedRelease, request: GradeRequest) -> ReadSubmission:
     """Read all notebooks of a submission. One that cannot be read costs only itself."""
     read = ReadSubmission()
@@ -38,7 +49,7 @@ def read_submission(release: PreparedRelease, request: GradeRequest) -> ReadSubm
     problems: dict[str, str] = {}
     for name, text in request.notebooks.items():
         try:
-            parsed = parse_notebook(text)
+            parsed = parse_notebook(text, salvaging=True)
         except NotebookError as error:
             problems[name] = str(error)
             continue
@@ -47,7 +58,7 @@ def read_submission(release: PreparedRelease, request: GradeRequest) -> ReadSubm
             _place(read, release.notebooks[name], parsed)
         else:
             spare[name] = parsed
-    _place_spare(release, read, spare)
+    _place_spare(release, read, spare, as_nbgrader=request.scoring == "nbgrader")
     if not read.notebooks:
         read.refusal = next(iter(problems.values()), "The submission holds no notebook of this lesson.")
         return read
@@ -82,7 +93,9 @@ def _fits_another(release: PreparedRelease, name: str, notebook: NotebookNode) -
     return max(fits.values()) > fits[name]
 
 
-def _place_spare(release: PreparedRelease, read: ReadSubmission, spare: dict[str, ParsedNotebook]) -> None:
+def _place_spare(
+    release: PreparedRelease, read: ReadSubmission, spare: dict[str, ParsedNotebook], *, as_nbgrader: bool
+) -> None:
     """Recognise notebooks under another name: the best fit first, by their grade ids, what they say, their texts."""
     while spare:
         free = [name for name in release.notebooks if name not in read.notebooks]
@@ -102,11 +115,42 @@ def _place_spare(release: PreparedRelease, read: ReadSubmission, spare: dict[str
                 wanted,
                 "This notebook had another name and was recognised by its content.",
             )
+    if not as_nbgrader:
+        _take_worked_copies(release, read, spare)
     for name, parsed in spare.items():
         if name in release.notebooks and name not in read.notebooks:
             _place(read, release.notebooks[name], parsed)
         else:
             read.repair("extra_notebook", name, "This notebook is not part of the lesson and was left out.")
+
+
+def _take_worked_copies(
+    release: PreparedRelease, read: ReadSubmission, spare: dict[str, ParsedNotebook]
+) -> None:
+    """Where a notebook is as the learner got it, take the copy that was worked on: a browser has named it anew."""
+    for wanted, released in release.notebooks.items():
+        notebook = read.notebooks.get(wanted)
+        if not spare or notebook is None or _is_worked_on(released, notebook) is not False:
+            continue
+        copies = [name for name, parsed in spare.items() if _is_worked_on(released, parsed.notebook)]
+        if copies:
+            name = max(copies, key=lambda one: _fit(released, spare[one].notebook))
+            read.repairs = [one for one in read.repairs if one.notebook != wanted]
+            _place(read, released, spare.pop(name))
+            read.repair(
+                "worked_copy",
+                wanted,
+                f"The notebook {wanted} was as you got it, and your work stood in {name}. It was taken from there.",
+            )
+
+
+def _is_worked_on(released: ReleasedNotebook, notebook: NotebookNode) -> bool | None:
+    """Whether any answer is more than what the learner got; None where no answer can be told by its label."""
+    mine = {grade_id(cell): plain(cell.source) for cell in notebook.cells}
+    answers = [cell for cell in released.cells if cell.is_learners and cell.grade_id in mine]
+    if not answers:
+        return None
+    return any(mine[cell.grade_id] not in ("", cell.plain) for cell in answers)
 
 
 def _fit(released: ReleasedNotebook, notebook: NotebookNode) -> tuple[int, bool, int]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from nbformat.notebooknode import NotebookNode
 
 from studyhall_judge.likeness import LONGEST_PARSED, plain
+from studyhall_judge.pasted import readable
 from studyhall_judge.releases import ReleasedCell, top_level_names
 from studyhall_judge.report import IntegrityFlag, Repair
 
@@ -47,7 +48,10 @@ class SubmittedCell:
     @cached_property
     def names(self) -> set[str]:
         """What it defines at its top level; of a text too long to parse, what its beginning seems to define."""
-        return top_level_names(self.source[:LONGEST_PARSED])
+        source = self.source
+        if not self.is_code and "```" in source:
+            source = readable(source)[0]
+        return top_level_names(source[:LONGEST_PARSED])
 
 
 @dataclass

@@ -20,6 +20,7 @@ from studyhall_notebooks.errors import (
     TooDeepError,
     TooLargeError,
 )
+from studyhall_notebooks.salvage import salvage
 from studyhall_notebooks.structure import ParseRepair, notebook_from_json
 
 MAX_BYTES: Final = 10_000_000
@@ -69,13 +70,31 @@ def read_notebook(
 
 
 def parse_notebook(
-    data: bytes | bytearray | str, *, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH
+    data: bytes | bytearray | str,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_depth: int = MAX_DEPTH,
+    salvaging: bool = False,
 ) -> ParsedNotebook:
-    """As `read_notebook`, and also say what was repaired. Raises the same errors."""
+    """As `read_notebook`, and also say what was repaired. Raises the same errors.
+
+    With ``salvaging``, what is left of a broken file is read: for a learner's work, which nobody can ask for again.
+    """
     start = data[:_START] if isinstance(data, str) else bytes(data[:_START]).decode("latin-1")
     if (other := _what_else(start)) is not None:
         raise NotJsonError(other)
     text = _decode(data, max_bytes)
+    try:
+        return _parsed(text, max_depth)
+    except (NotJsonError, NotANotebookError):
+        found = salvage(text, max_depth) if salvaging else None
+        if found is None:
+            raise
+    notebook, repairs = notebook_from_json(_without_lone_surrogates(found.content))
+    return ParsedNotebook(notebook, [ParseRepair("damaged_file", None, found.told), *repairs])
+
+
+def _parsed(text: str, max_depth: int) -> ParsedNotebook:
     _check_shape(text, max_depth)
     try:
         content, end = _DECODER.raw_decode(text, _BLANK.match(text).end())  # type: ignore[union-attr]  # matches always

@@ -11,6 +11,7 @@ from nbformat.notebooknode import NotebookNode, from_dict
 from studyhall_notebooks.errors import NotANotebookError, UnsupportedVersionError
 
 MAX_CELLS: Final = 20_000
+MAX_NESTED_LINES: Final = 3
 NUMBERS_NAMED: Final = 10
 """Cells that a repair names one by one."""
 
@@ -48,6 +49,9 @@ def notebook_from_json(content: dict[str, Any]) -> tuple[NotebookNode, list[Pars
             repairs.append(ParseRepair("wrong_version", None, "The notebook's format version was wrong."))
         elif isinstance(version, bool) or not isinstance(version, int):
             raise NotANotebookError
+    if version == 4 and not content.get("cells") and isinstance(content.get("worksheets"), list):
+        repairs.append(ParseRepair("wrong_version", None, "The notebook's format version was wrong."))
+        version = 3
     if version == 3:
         content = _from_version_3(content)
     elif version != 4:
@@ -95,10 +99,22 @@ def _source(value: Any) -> str:
 
     A list of single letters is a text that some program took apart.
     """
+    value = _flat(value)
     lines = value if isinstance(value, list) and all(isinstance(line, str) for line in value) else []
     if max(map(len, lines), default=0) > 1 and not any(line.endswith(("\n", "\r")) for line in lines[:-1]):
         return "\n".join(lines)
     return joined(value)
+
+
+def _flat(value: Any) -> Any:
+    """Return a list of lists of lines as one list of lines, and lines that are numbered by their keys as a list."""
+    if isinstance(value, dict) and value and all(isinstance(line, str) for line in value.values()):
+        return list(value.values())
+    for _ in range(MAX_NESTED_LINES):
+        if not isinstance(value, list) or not any(isinstance(line, list) for line in value):
+            break
+        value = [line for part in value for line in (part if isinstance(part, list) else [part])]
+    return value
 
 
 def _from_version_3(content: dict[str, Any]) -> dict[str, Any]:
@@ -214,7 +230,8 @@ def _cells(cells: list[Any], repairs: list[ParseRepair], *, had_ids: bool) -> li
     repeated: list[int] = []
     missing: list[int] = []
     endless: list[int] = []
-    for number, cell in enumerate(cells, 1):
+    for number, given_cell in enumerate(_flat(cells), 1):
+        cell = _renamed(given_cell) if isinstance(given_cell, dict) else given_cell
         if not isinstance(cell, dict):
             repairs.append(
                 ParseRepair(
@@ -223,7 +240,7 @@ def _cells(cells: list[Any], repairs: list[ParseRepair], *, had_ids: bool) -> li
             )
             continue
         sound = _cell(cell, len(result), number, repairs)
-        if sound["source"] != joined(cell.get("source")):
+        if sound["source"] != joined(_flat(cell.get("source"))):
             endless.append(number)
         given = cell.get("id")
         if isinstance(given, str) and _CELL_ID.fullmatch(given) and given not in seen:
@@ -246,6 +263,17 @@ def _cells(cells: list[Any], repairs: list[ParseRepair], *, had_ids: bool) -> li
             if numbers:
                 repairs.append(ParseRepair(code, None, f"{_these(numbers)} had {what} and got a new one."))
     return result
+
+
+def _renamed(cell: dict[str, Any]) -> dict[str, Any]:
+    """Return a cell with the format's own words for what version 3 and VS Code's interface call otherwise."""
+    if "source" in cell:
+        return cell
+    text = next((key for key in ("input", "value") if key in cell), None)
+    renamed = cell if text is None else {**cell, "source": cell[text]}
+    if "cell_type" not in cell and cell.get("kind") in (1, 2):
+        renamed = {**renamed, "cell_type": "code" if cell["kind"] == 2 else "markdown"}
+    return renamed
 
 
 def _these(numbers: list[int]) -> str:
@@ -282,7 +310,7 @@ def _cell(cell: dict[str, Any], place: int, number: int, repairs: list[ParseRepa
             )
         )
         kind = guessed
-    source = cell.get("source", "")
+    source = _flat(cell.get("source", ""))
     if not isinstance(source, str) and not (
         isinstance(source, list) and all(isinstance(line, str) for line in source)
     ):

@@ -150,7 +150,8 @@ class ComposeClassroom:
         shared = [f"studyhall-{name}" for name in ("edge", "front", "database", "cache", "-outward")]
         begins = tuple(f"studyhall-{cohort}-" for cohort in COHORTS)
         mine = [name for name in networks if name in shared or name.startswith(begins)]
-        self.engine.docker("network", "rm", *mine)
+        for name in mine:
+            self.engine.remove_network(name)
 
     def sql(self, database: str, query: str) -> Any:
         """Return what PostgreSQL's superuser sees, as JSON."""

@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="session")
 def empty_engine():
     """The tests' engine, without any image."""
-    with running_engine() as started:
+    with running_engine(in_memory=True) as started:
         yield started
 
 

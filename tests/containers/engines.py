@@ -36,6 +36,8 @@ _SETTLED = 60
 """Seconds after which a folder is locked by those who made it, if they live."""
 _READY = "API listen on"
 _CLONE_NEWNET = 0x40000000
+_MUCH_MEMORY = 16 * 1024**3
+"""Where this is to be had, images are kept in half of it: their tens of thousands of small files take half as long."""
 _WITH_LOOPBACK = """
 import contextlib, fcntl, pathlib, socket, struct, sys
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
@@ -174,24 +176,60 @@ class Engine:
                     raise
                 time.sleep(0.3)
 
+    def remove_network(self, name: str) -> None:
+        """Remove a network; the places that containers which are gone still hold in it are taken from them.
+
+        An engine that removes a container while it starts it again, as its restart policy says, forgets its place.
+        """
+        until = time.monotonic() + 60
+        while True:
+            (about,) = json.loads(self.docker("network", "inspect", name))
+            held = {one["Name"] for one in about["Containers"].values()}
+            living = self.docker("ps", "--all", "--format", "{{.Names}}").split()
+            for gone in held.difference(living):
+                subprocess.run(
+                    ["docker", "--host", self.url, "network", "disconnect", "--force", name, gone],
+                    capture_output=True,
+                    check=False,
+                )
+            try:
+                self.docker("network", "rm", name)
+            except AssertionError as error:
+                if time.monotonic() > until:
+                    raise AssertionError(f"{error}; held by {held}; there are {living}") from error
+                time.sleep(0.3)
+            else:
+                return
+
     def containers(self, *filters: str) -> list[str]:
         words = [word for one in filters for word in ("--filter", one)]
         return self.docker("ps", "--all", "--quiet", "--no-trunc", *words).split()
 
 
 @contextmanager
-def _folder() -> Iterator[str]:
+def _folder(*, in_memory: bool) -> Iterator[str]:
     """Make a folder for an engine. Its gigabytes of images are deleted while the tests go on."""
     for left in _left_behind():
         _delete(left)
     name = tempfile.mkdtemp(prefix=_PREFIX)
+    if in_memory and _available() > _MUCH_MEMORY:
+        options = f"size={_MUCH_MEMORY // 2},mode=700"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "studyhall-tests", name], check=True)
     held = os.open(name, os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
     try:
         yield name
     finally:
-        _delete(Path(name))
         os.close(held)
+        _delete(Path(name))
+
+
+def _available() -> int:
+    """Return how many bytes of memory programs could still get."""
+    (line,) = (
+        one for one in Path("/proc/meminfo").read_text().splitlines() if one.startswith("MemAvailable:")
+    )
+    return int(line.split()[1]) * 1024
 
 
 def _delete(folder: Path) -> None:
@@ -235,10 +273,13 @@ def _is_named(folder: bytes) -> bool:
 
 
 @contextmanager
-def running_engine() -> Iterator[Engine]:
-    """Start an engine that knows nothing of any other on this machine; its end is the end of all its containers."""
+def running_engine(*, in_memory: bool = False) -> Iterator[Engine]:
+    """Start an engine that knows nothing of any other on this machine; its end is the end of all its containers.
+
+    Its images are kept in memory if that is wished and there is enough: not where times are to say something of others.
+    """
     with (
-        _folder() as name,
+        _folder(in_memory=in_memory) as name,
         subprocess.Popen(
             ["unshare", "--net", sys.executable, "-c", _WITH_LOOPBACK],
             stdin=subprocess.PIPE,

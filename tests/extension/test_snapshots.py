@@ -149,19 +149,62 @@ async def test_a_damaged_notebook_is_refused_and_left_alone(
     assert (await ask("GET", "/outbox")).data == []
 
 
-async def test_fifty_megabytes_are_refused_before_anything_is_written(
-    submit, classroom, folder, outbox_files
+@pytest.mark.parametrize("broken", [b"", b"{", b"\xff\xfe\x00", b"null"])
+async def test_a_damaged_notebook_beside_the_opened_one_keeps_nobody_from_submitting(
+    broken, open_lesson, submit, classroom, folder, make_notebook
+):
+    parts = {name: make_notebook(name, stem=name) for name in ("part-one", "part-two")}
+    classroom.publish(1, {f"{name}.ipynb": text for name, text in parts.items()})
+    await open_lesson()
+    (folder / "part-two.ipynb").write_bytes(broken)
+    body = await sent(submit, classroom, "part-one.ipynb")
+    assert json.loads(body["notebooks"]["part-one"]) == json.loads(parts["part-one"])
+    assert body["notebooks"]["part-two"] == broken.decode("utf-8", "replace")
+    assert (folder / "part-two.ipynb").read_bytes() == broken
+
+
+def with_outputs(text, megabytes):
+    notebook = json.loads(text)
+    notebook["cells"][0]["outputs"] = [
+        {"output_type": "stream", "name": "stdout", "text": "y" * megabytes * 1_000_000}
+    ]
+    return json.dumps(notebook)
+
+
+async def test_outputs_that_make_a_notebook_too_large_stay_on_the_learners_disk(
+    submit, classroom, folder, make_notebook
+):
+    folder.mkdir(parents=True)
+    text = with_outputs(make_notebook("answer = 1"), 12)
+    (folder / NOTEBOOK).write_text(text)
+    body = await sent(submit, classroom)
+    assert json.loads(body["notebooks"]["values-and-names"]) == json.loads(make_notebook("answer = 1"))
+    assert (folder / NOTEBOOK).read_text() == text
+
+
+TOO_LARGE_TO_LOOK_INTO = (
+    "is 150.0 MB; 10.0 MB can be submitted. Clear its outputs (Edit → Clear Outputs of All Cells), save and "
+    "submit again."
+)
+TOO_LARGE_AT_ANY_RATE = (
+    "is 50.0 MB even without its outputs; 10.0 MB can be submitted. Remove what is not an answer, save and "
+    "submit again."
+)
+
+
+@pytest.mark.parametrize(
+    ("size", "said"), [(150_000_000, TOO_LARGE_TO_LOOK_INTO), (50_000_000, TOO_LARGE_AT_ANY_RATE)]
+)
+async def test_what_is_too_large_without_outputs_is_refused_before_anything_is_written(
+    size, said, submit, classroom, folder, outbox_files
 ):
     folder.mkdir(parents=True)
     with (folder / NOTEBOOK).open("wb") as file:
-        file.truncate(50_000_000)
+        file.truncate(size)
     reply = await submit()
     assert (reply.status, reply.error["code"]) == (413, "notebook_too_large")
-    assert reply.error["message"] == (
-        "“values-and-names.ipynb” is 50.0 MB; 10.0 MB can be submitted. Clear its outputs (Edit → Clear Outputs of "
-        "All Cells), save and submit again."
-    )
-    assert (folder / NOTEBOOK).stat().st_size == 50_000_000
+    assert reply.error["message"] == f"“values-and-names.ipynb” {said}"
+    assert (folder / NOTEBOOK).stat().st_size == size
     assert classroom.requests == []
     assert outbox_files() == []
 
@@ -179,7 +222,26 @@ class TestWithASmallLimit:
         await open_lesson()
         reply = await submit(path=f"{LESSON_PATH}/part-0.ipynb")
         assert (reply.status, reply.error["code"]) == (413, "notebook_too_large")
+        assert "even without outputs" in reply.error["message"]
         assert outbox_files() == []
+
+    async def test_their_outputs_are_left_out_together(
+        self, open_lesson, submit, classroom, folder, make_notebook
+    ):
+        names = [f"part-{number}" for number in range(3)]
+        classroom.publish(1, {f"{name}.ipynb": make_notebook(name, stem=name) for name in names})
+        await open_lesson()
+        for name in names:
+            notebook = json.loads((folder / f"{name}.ipynb").read_text())
+            notebook["cells"][0]["outputs"] = [
+                {"output_type": "stream", "name": "stdout", "text": "y" * 1500}
+            ]
+            (folder / f"{name}.ipynb").write_text(json.dumps(notebook))
+        body = await sent(submit, classroom, "part-0.ipynb")
+        assert set(body["notebooks"]) == set(names)
+        for name in names:
+            (cell,) = json.loads(body["notebooks"][name])["cells"]
+            assert (cell["source"], cell["outputs"]) == (name, [])
 
 
 class TestTheEnvironmentsLimit:

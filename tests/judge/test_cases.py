@@ -10,6 +10,9 @@ import yaml
 CASES = Path(__file__).parent / "cases"
 FOLDERS = sorted(path.parent for path in CASES.glob("*/*/case.yaml"))
 
+RARE = {"timed_out", "memory_exceeded", "not_run"}
+"""How a test ends that said nothing: a case names these. No points alone may also be an answer that hung."""
+
 
 @pytest.fixture
 def case(request):
@@ -34,7 +37,10 @@ def test_case(folder, case, judge, assignment, submit, limits, forbidden_paths):
         (one.grade_id, one.status, one.staff_message) for one in graded.report.tests
     ]
     statuses = graded.statuses()
-    assert {name: statuses[name] for name in expected.get("tests", {})} == expected.get("tests", {})
+    announced = expected.get("tests", {})
+    assert {
+        name: status for name, status in statuses.items() if name in announced or status in RARE
+    } == announced
     flags = {flag.code for flag in graded.report.flags}
     assert set(expected.get("flags", [])) <= flags, graded.report.flags
     if expected.get("no_flags"):

@@ -378,7 +378,7 @@ def test_messages_of_plain_types_survive_the_wire():
 @pytest.fixture
 def tired(monkeypatch):
     """Guards that have looked at so much already that they rely on what they have seen."""
-    monkeypatch.setattr("studyhall_judge.sandbox.values.FREE_LOOKS", 0)
+    monkeypatch.setattr("studyhall_judge.sandbox.looks.FREE_LOOKS", 0)
 
 
 @pytest.mark.usefixtures("tired")

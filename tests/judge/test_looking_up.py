@@ -8,6 +8,7 @@ import decimal
 import heapq
 
 import numpy as np
+import pandas as pd
 import pytest
 from judge.guarding import Yes, guard, lesson, run_test, told
 
@@ -38,7 +39,7 @@ def test_what_is_found_by_its_hash_or_only_rearranged_takes_no_look(guard, sourc
         "heapq": heapq,
     }
     run_test(guard, source, namespace, lesson(imports={"heapq"}))
-    assert guard._looks_left > 7_000_000
+    assert guard._looks.left > 7_000_000
 
 
 def test_numbers_and_dates_of_libraries_are_plain_once_they_were_met(guard):
@@ -61,3 +62,62 @@ def test_a_key_that_equals_anything_is_found_for_no_other_value(guard):
     )
     with pytest.raises(AssertionError):
         run_test(guard, "assert f == {3: 1}", {"f": found})
+
+
+class Word(str):
+    __slots__ = ()
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = str.__hash__
+
+
+def column_with(value, kind):
+    texts = [str(n) for n in range(1000)]
+    texts[700] = value
+    return pd.Series(texts, dtype=kind)
+
+
+@pytest.mark.parametrize("kind", ["str", "string", object, "category"])
+@pytest.mark.parametrize("source", ["assert (c == c).all()", "assert c.equals(c)"])
+def test_no_text_of_a_column_compares_itself(guard, told, kind, source):
+    with pytest.raises(TypeError, match="compares itself"):
+        run_test(guard, source, {"c": column_with(Word("700"), kind)})
+    assert told == ["Word"]
+
+
+def test_a_field_of_what_an_array_holds_is_looked_at(guard, told):
+    pair = np.array([(1, Yes())], dtype=[("a", int), ("b", object)])[0]
+    held = np.empty(1, dtype=object)
+    held[0] = pair
+    with pytest.raises(TypeError, match="compares itself"):
+        run_test(guard, "assert (h == h).all()", {"h": held})
+    assert told == ["Yes"]
+
+
+@pytest.mark.parametrize("kind", ["str", "string", object, "category"])
+def test_a_column_that_was_looked_at_often_is_taken_for_what_it_was(guard, kind):
+    table = pd.DataFrame({"word": [f"{n:06}" for n in range(60_000)]}, dtype=kind)
+    run_test(guard, "for n in range(100):\n    assert t.word.equals(t.word)", {"t": table})
+    assert -1_000_000 < guard._looks.left < 0
+
+
+def test_what_is_made_to_be_looked_for_is_made_once_and_found_by_its_hash(guard):
+    cells = {(x, y) for x in range(60) for y in range(60)}
+    made = []
+    source = (
+        "def one(x):\n    made.append(x)\n    return x\n"
+        "for x, y in cells:\n    assert (x + 1, y) in cells or x == 59\n    assert (x - 99, 0) not in cells\n"
+        "assert one(3) in {3: 1} and one(4) not in {3: 1}\n"
+        "sought = 5\nassert [sought + n in [6, 7] for n in (1, 2, 3)] == [True, True, False]"
+    )
+    run_test(guard, source, {"cells": cells, "made": made})
+    assert made == [3, 4]
+    assert guard._looks.left > 7_000_000
+
+
+def test_what_is_made_and_not_plain_is_looked_for_among_what_was_looked_at(guard, told):
+    run_test(guard, "assert (1 + 1, 2) not in f() and len('ab') not in f()", {"f": lambda: [YesHashed()]})
+    run_test(guard, "assert f() not in {3: 1} and f() not in [3]", {"f": YesHashed})
+    assert told == ["YesHashed"]

@@ -430,3 +430,30 @@ def test_an_unreadable_notebook_gives_way_to_its_copy_without_a_word_of_it(pair,
     p1, p2 = pair[1].values()
     assert read(pair, {"p1": broken, "p1-Copy1": p1, "p2": p2}) == (RIGHT_PLACES, {"renamed_notebook"})
     assert read(pair, {"p1": broken, "p2": p2})[1] == {"unreadable"}
+
+
+def untouched(work, release):
+    made = copy.deepcopy(work)
+    for one in release.notebooks["p1"].cells:
+        if one.is_learners:
+            find(made, one.grade_id).source = one.shown
+    return made
+
+
+def test_a_copy_that_was_worked_on_counts_beside_the_notebook_as_it_was_given(release, work):
+    given = write_notebook(untouched(work, release))
+    worked = write_notebook(work)
+
+    def taken(notebooks, scoring="default"):
+        request = GradeRequest(request_id="r", release_hash="h", notebooks=notebooks, scoring=scoring)
+        read = read_submission(release, request)
+        return find(read.notebooks["p1"], "mean").source, {one.code for one in read.repairs}
+
+    answer, stub_text = find(work, "mean").source, stub(release.notebooks["p1"], "mean")
+    assert taken({"p1": given, "p1 (1)": worked}) == (answer, {"worked_copy"})
+    assert taken({"p1": worked, "p1 (1)": given}) == (answer, {"extra_notebook"})
+    assert taken({"p1": given, "p1-Copy1": given}) == (stub_text, {"extra_notebook"})
+    assert taken({"p1": given, "p1 (1)": worked}, "nbgrader") == (stub_text, {"extra_notebook"})
+    other = copy.deepcopy(work)
+    find(other, "mean").source = "def mean(values):\n    return 0"
+    assert taken({"p1": worked, "p1 (1)": write_notebook(other)}) == (answer, {"extra_notebook"})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from graded_folders import cell
 from nbformat.v4 import new_markdown_cell, new_notebook
+from studyhall_judge.leftovers import without_leftovers
 from studyhall_judge.pasted import readable
 from studyhall_judge.rebuild import CellKind, rebuild
 from studyhall_judge.releases import prepare
@@ -114,9 +116,16 @@ def in_emptied_cells_elsewhere(work):
     all_at_the_end(work)
 
 
+def in_notes(work):
+    for grade_id, text in ANSWERS.items():
+        note = new_markdown_cell(f"My answer:\n\n```python\n{text}\n```")
+        work.cells.insert(place(work, grade_id) + 1, note)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
+        in_notes,
         all_at_the_end,
         each_at_the_end,
         each_after_its_test,
@@ -131,6 +140,15 @@ def test_an_answer_outside_of_its_untouched_cell_is_found(released, work, damage
     assert passes(rebuilt) == ALL
     assert codes(rebuilt) & {"moved_answer", "merged_cell"}
     assert "reordered" not in codes(rebuilt)
+
+
+def test_code_that_the_lesson_shows_is_no_answer(released, work):
+    shown = f"# Numbers\n\n```python\n{ANSWERS['mean']}\n```"
+    lesson = replace(released, cells=(replace(released.cells[0], shown=shown), *released.cells[1:]))
+    work.cells[0].source = shown
+    assert passes(rebuild(lesson, work, "default")) == []
+    work.cells[0].source = f"{shown}\n\nNoted."
+    assert passes(rebuild(lesson, work, "default")) == []
 
 
 def test_a_note_below_an_answer_that_was_moved_keeps_its_place(released, work):
@@ -180,12 +198,86 @@ def test_with_nbgraders_scoring_answers_stay_where_nbgrader_runs_them(released, 
         "\ufeffdef f(x):\n    return x\u200b",
         "```python\ndef f(x):\n    return x\n```",
         "\n~~~\ndef f(x):\n    return x\n~~~\n",
+        "Here is the code:\n```python\ndef f(x):\n    return x\n```\nIt is easy!",
+        "def f(x):\u2028    return x",
+        "def f(x):\x85    return x",
+        "def f\uff08x\uff09\uff1a\n\u3000\u3000\u3000\u3000return x",
+        "1 def f(x):\n2     return x",
+        "In [3]:\ndef f(x):\n    return x",
+        "def f(x):\\n    return x",
+        "<<<<<<< HEAD\ndef f(x):\n    raise NotImplementedError()\n=======\ndef f(x):\n    return x\n>>>>>>> other\n",
+        "def f(x):\n<<<<<<< HEAD\n    return x\n=======\n    return x + 1\n>>>>>>> other\n",
+        "<<<<<<< HEAD\ndef f(x):\n    return x",
+        "def f(x):\n    return x\x00",
     ],
 )
 def test_what_was_copied_along_is_left_out_where_it_keeps_an_answer_from_running(pasted):
     text, told = readable(pasted)
-    assert text == "def f(x):\n    return x"
+    assert text.strip() == "def f(x):\n    return x"
     assert told
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("x = \u2018a\u2019", "x = 'a'"),
+        ("x = \u201cit's\u201d  # \u201cso\u201d", 'x = "it\'s"  # \u201cso\u201d'),
+        ("x = \u201d\u201d\u201da\nb\u201d\u201d\u201d", 'x = """a\nb"""'),
+        ("x = \u00aba\u00bb", 'x = "a"'),
+        ("x = 5 \u2212 3", "x = 5 - 3"),
+        ("x = 5 \u00d7 3 \u00f7 2", "x = 5 * 3 / 2"),
+        ("x = \uff11\uff12", "x = 12"),
+        ("x = '\u2212' \u2013 1", "x = '\u2212' - 1"),
+        ("if x \u2265 3:\n    y = [1\uff0c 2]", "if x >= 3:\n    y = [1, 2]"),
+        ("if a &lt; b:\n    c = 1", "if a < b:\n    c = 1"),
+        ("for i in r:\n\ta = 1\n        b = 2\n    c = 3", None),
+        ("for i in r:\n    a = 1\n\tb = 2", "for i in r:\n    a = 1\n    b = 2"),
+        ("for i in r:\n    if i:\n\tb = 2", "for i in r:\n    if i:\n        b = 2"),
+        ("x = 1\nThis gives the number one.", "x = 1\n# This gives the number one."),
+    ],
+)
+def test_what_a_person_reads_at_once_is_read(typed, meant):
+    assert readable(typed)[0] == (typed if meant is None else meant)
+
+
+def test_of_two_readings_of_tabs_the_one_counts_that_a_notebook_shows():
+    typed = "def f(r):\n    for i in r:\n        x = i\n\treturn x"
+    assert readable(typed)[0] == "def f(r):\n    for i in r:\n        x = i\n    return x"
+
+
+STUB = 'def f(x):\n    """Do it."""\n    # YOUR CODE HERE\n    raise NotImplementedError()'
+
+
+@pytest.mark.parametrize(
+    ("source", "is_left_out"),
+    [
+        ("def f(x):\n    # YOUR CODE HERE\n    raise NotImplementedError()\n    return x", True),
+        ("def f(x):\n    x.append(1)\n    raise NotImplementedError()", True),
+        ("raise NotImplementedError()\nx = 1", True),
+        (f"def f(x):\n    return x\n\n{STUB}", True),
+        (f"{STUB}\n\ndef f(x):\n    return x", False),
+        ("def f(x):\n    return x\n    raise NotImplementedError()", False),
+        (STUB, False),
+        ("def f(x):\n    if x:\n        raise NotImplementedError()\n    return x", False),
+        ("def f(x):\n    y = 1\n    raise NotImplementedError('y')", False),
+        ("class A:\n    def f(self):\n        raise NotImplementedError()\n    x = 1", False),
+    ],
+)
+def test_what_is_left_of_the_stub_beside_an_answer_is_left_out(source, is_left_out):
+    text, told = without_leftovers(source, STUB)
+    assert bool(told) is is_left_out
+    assert (text == source) is not is_left_out
+    assert text.count("\n") == source.count("\n")
+    if is_left_out:
+        assert "NotImplementedError" not in text
+
+
+def test_a_lesson_about_what_stands_for_an_answer_keeps_it(released, work):
+    text = "def mean(values):\n    raise NotImplementedError()\n    return 1.5"
+    work.cells[place(work, "mean")].source = text
+    assert "leftover" in codes(rebuild(released, work, "default"))
+    about = [*released.cells, replace(released.cells[0], source="It raises NotImplementedError.")]
+    assert "leftover" not in codes(rebuild(replace(released, cells=tuple(about)), work, "default"))
 
 
 @pytest.mark.parametrize(

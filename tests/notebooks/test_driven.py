@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -26,7 +27,7 @@ from studyhall_notebooks.driven import (
     to_plain,
     why_not_driven,
 )
-from studyhall_notebooks.driven.values import close, same
+from studyhall_notebooks.driven.values import close, difference, same
 
 IMPORT = "from studyhall_notebooks.driven import check\n"
 
@@ -383,6 +384,32 @@ def test_texts_stay_short_and_printable():
 
 
 # In a real kernel, as plain nbgrader runs it
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "said"),
+    [
+        (
+            list(range(300)),
+            [*range(250), -1, *range(251, 300)],
+            "first difference is at index 250: 250 instead of -1.",
+        ),
+        (list(range(99)), list(range(100)), "It has 99 items and not 100."),
+        ([0, *range(1, 99)], [1, *range(1, 100)], "at index 0: 0 instead of 1. It has 99 items and not 100."),
+        ([1.0] * 50, [1.0 + 1e-9] * 49 + [2.0], "at index 49: 1.0 instead of 2.0."),
+        ({n: n for n in range(50)}, {n: n for n in range(51)}, "The key 50 is missing."),
+        ({n: n for n in range(51)}, {n: n for n in range(50)}, "The key 50 is one too many."),
+        ({n: n for n in range(50)}, {n: n * (n < 49) for n in range(50)}, "at the key 49: 49 instead of 0."),
+        ("a\n" * 40 + "b", "a\n" * 40 + "c", "in line 41: 'b' instead of 'c'."),
+        ("x" * 90 + "1", "x" * 90 + "2", f"in line 1: '…{'x' * 20}1' instead of '…{'x' * 20}2'."),
+        ([1, 2], [1, 3], ""),
+        (tuple(range(99)), list(range(99)), ""),
+    ],
+)
+def test_a_long_value_comes_with_its_first_difference(value, expected, said):
+    found = difference(value, expected, partial(close, rel=1e-6, abs_=1e-9))
+    assert found.endswith(said)
+    assert bool(found) == bool(said)
 
 
 def test_a_lesson_runs_in_a_kernel_without_anything_of_studyhall_but_this(sample_course, tmp_path):

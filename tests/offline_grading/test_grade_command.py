@@ -87,7 +87,7 @@ def test_one_bad_submission_never_stops_the_rest(course, grade, tmp_path):
     refused = {
         "empty": "holds no notebook",
         "broken": "not a notebook that can be read",
-        "huge": "larger than 10 MB",
+        "huge": "larger than 100 MB",
         "link": "is a link",
         "thief": "is a link",
         "pipe": "not an ordinary file",

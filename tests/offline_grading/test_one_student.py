@@ -11,7 +11,7 @@ from studyhall.offline_grading.class_grading import ClassGrading
 from studyhall.offline_grading.course_reader import StudentFolder, read_assignment
 from studyhall.offline_grading.sending import make_it_fit
 from studyhall.offline_grading.submission_reader import ReadFolder, hides_library, read_folder
-from studyhall_notebooks.parsing import write_notebook
+from studyhall_notebooks.parsing import read_notebook, write_notebook
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,29 @@ def test_a_renamed_notebook_in_a_folder_is_read(course, assignment):
     (path.parent / "inner").mkdir()
     path.rename(path.parent / "inner" / path.name)
     assert list(read_folder(path.parent, assignment).notebooks) == ["inner/sums (1)"]
+
+
+def test_outputs_that_make_a_notebook_too_large_are_left_out_and_that_is_said(course, assignment):
+    path = course.hand_in("alice")
+    notebook = read_notebook(path.read_bytes())
+    notebook.cells.append(new_code_cell("1", outputs=[new_output("stream", text="y" * 12_000_000)]))
+    path.write_text(write_notebook(notebook), encoding="utf-8")
+    read = read_folder(path.parent, assignment)
+    assert len(read.notebooks["sums"]) < 100_000
+    assert RIGHT.split("\n")[1].strip() in read.notebooks["sums"]
+    (repair,) = read.repairs
+    assert (repair.code, repair.notebook) == ("outputs_left_out", "sums")
+    assert "12.0 MB" in repair.message
+
+
+def test_a_notebook_that_is_too_large_without_outputs_is_held_back(course, assignment):
+    path = course.hand_in("alice")
+    notebook = read_notebook(path.read_bytes())
+    notebook.cells.append(new_code_cell("# " + "y" * 12_000_000))
+    path.write_text(write_notebook(notebook), encoding="utf-8")
+    read = read_folder(path.parent, assignment)
+    assert read.notebooks == {}
+    assert "larger than 10 MB" in read.held_back["sums"]
 
 
 # What is sent when there is too much

@@ -28,3 +28,31 @@ def test_what_the_learner_added_between_or_wrote_over_is_the_answer():
     assert answer(notebook("My sketch.", "Write here.", "The end."), released) == ("My sketch.", False)
     assert answer(notebook("My sketch.", "The end."), released) == ("My sketch.", False)
     assert answer(notebook("Write here.", "The end.", "The end."), released) == ("The end.", False)
+
+
+def test_markdown_is_drawn_with_the_pictures_of_its_cells():
+    cells = [
+        {"cell_type": "markdown", "source": "Sketch it.", "metadata": {"nbgrader": TASK}},
+        {
+            "cell_type": "markdown",
+            "source": "**Mine** $x^2$ ![s](attachment:s.png)",
+            "metadata": {},
+            "attachments": {"s.png": {"image/png": "QUFB"}},
+        },
+    ]
+    pages = Pages(sent={"p": cells_of(json.dumps({"cells": cells}))}, released=notebook())
+    pages.draw("p", "sketch")
+    found = pages.answer("p", "sketch")
+    assert "<strong>Mine</strong> <math" in found.html
+    assert 'src="data:image/png;base64,QUFB"' in found.html
+    assert found.source == "**Mine** $x^2$ ![s](attachment:s.png)"
+
+
+def test_code_and_what_is_missing_are_not_drawn():
+    code = {"grade_id": "f", "task": False, "grade": True, "solution": True}
+    cells = [{"cell_type": "code", "source": "*1*", "metadata": {"nbgrader": code}, "attachments": 1}]
+    pages = Pages(sent={"p": cells_of(json.dumps({"cells": cells}))}, released={})
+    pages.draw("p", "f")
+    pages.draw("p", "gone")
+    assert pages.answer("p", "f").html is None
+    assert pages.answer("p", "gone") is None

@@ -22,6 +22,7 @@ async def test_a_mark_by_hand_counts_is_written_down_and_needs_the_version_that_
         "source": "Names point at values.",
         "cell_type": "markdown",
         "unchanged": False,
+        "html": "<p>Names point at values.</p>\n",
     }
     assert (essay["auto_score"], essay["needs_grading"], essay["version"]) == (None, True, 0)
     done = await give(essays, gabriel, attempt, manual_score=3, extra_credit=1, comment="Good.")

@@ -74,6 +74,11 @@ async def test_staff_see_attempts_with_the_whole_report_and_the_executed_noteboo
     assert "default-src 'none'" in policy
     assert "sandbox" in policy
     assert "allow-scripts" not in policy
+    nothing = await classroom.call(
+        "GET", f"/staff/attempts/{first['id']}/notebooks/{LESSON}?cell=absent", token=ines
+    )
+    assert "nothing" in nothing.text
+    assert nothing.headers["Content-Security-Policy"] == policy
     assignments = await classroom.data("GET", f"{COURSE}/assignments", token=ines)
     assert assignments[0]["submitted"] == 1
     assert assignments[0]["passed"] == 1

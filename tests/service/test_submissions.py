@@ -87,6 +87,17 @@ async def test_a_key_of_another_lesson_is_refused(classroom):
     )
 
 
+async def test_what_is_left_of_a_damaged_notebook_is_graded_and_said(classroom, judge):
+    lea = classroom.token("lea")
+    text = solved()
+    attempt = await classroom.submit(lea, {LESSON: text[: text.rindex('"metadata"', 0, len(text) // 2)]})
+    await classroom.run_jobs()
+    graded = await classroom.data("GET", f"/submissions/{attempt['id']}", token=lea)
+    assert graded["status"] == "graded"
+    assert 0 < graded["score"] < 20
+    assert "damaged_file" in {one["code"] for one in graded["report"]["repairs"]}
+
+
 @pytest.mark.parametrize(
     ("change", "status", "code"),
     [

@@ -1292,6 +1292,11 @@ export interface components {
             cell_type: string;
             /** Unchanged */
             unchanged: boolean;
+            /**
+             * Html
+             * @default null
+             */
+            html: string | null;
         };
         /**
          * AttemptOut
@@ -8295,6 +8300,8 @@ export interface operations {
             query?: {
                 /** @description Set by polling clients; the notebook server then does not count it as activity. */
                 no_track_activity?: string;
+                /** @description A grade id: only what its cell put out, without its text. */
+                cell?: string;
             };
             header?: never;
             path: {

@@ -1,4 +1,5 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { Notification } from '@jupyterlab/apputils';
 import type { Cell } from '@jupyterlab/cells';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { IDocumentManager } from '@jupyterlab/docmanager';
@@ -98,6 +99,10 @@ export class Lessons implements ILessons {
     await panel.revealed;
     const cell = this._findCell(panel, target.cells);
     if (!cell) {
+      Notification.warning(
+        this._classroom.trans.__('That cell is not in your notebook any more.'),
+        { autoClose: 5000 }
+      );
       return false;
     }
     const notebook = panel.content;

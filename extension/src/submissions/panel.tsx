@@ -1,3 +1,4 @@
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { Message } from '@lumino/messaging';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { VDomRenderer } from '@jupyterlab/ui-components';
@@ -9,18 +10,20 @@ import { Attempts } from './attempts';
 import type { CheckState } from './check';
 import { FinalGrade } from './final_grade';
 import type { Pending, SubmissionsModel } from './model';
+import { Repairs } from './repairs';
 import { TestRows } from './rows';
 import { formatPoints, headline, isFinal, type ResultRow, rowsOf } from './verdict';
 
 /** What the panel can set in motion. */
 export interface ResultActions {
-  goToCell(row: ResultRow): void;
+  goToCell(place: Pick<ResultRow, 'notebook' | 'cells'>): void;
   showReview(): void;
 }
 
 interface Props {
   model: SubmissionsModel;
   actions: ResultActions;
+  rendermime: IRenderMimeRegistry;
 }
 
 function rowsFromCheck(state: CheckState): ResultRow[] {
@@ -71,7 +74,7 @@ function pendingHeadline(pending: Pending, trans: TranslationBundle): HeadlineWo
   return { text, mood: refused ? 'failed' : 'waiting' };
 }
 
-function CheckView({ model, actions }: Props): React.JSX.Element | null {
+function CheckView({ model, actions, rendermime }: Props): React.JSX.Element | null {
   const state = model.check;
   if (!state) {
     return null;
@@ -91,6 +94,7 @@ function CheckView({ model, actions }: Props): React.JSX.Element | null {
         rows={rowsFromCheck(state)}
         locale={locale}
         trans={trans}
+        rendermime={rendermime}
         label={trans.__('Visible tests')}
         openFirst={state.finished}
         onGoToCell={row => actions.goToCell(row)}
@@ -113,7 +117,12 @@ function CheckView({ model, actions }: Props): React.JSX.Element | null {
   );
 }
 
-function PendingView({ model, pending, actions }: Props & { pending: Pending }): React.JSX.Element {
+function PendingView({
+  model,
+  pending,
+  actions,
+  rendermime
+}: Props & { pending: Pending }): React.JSX.Element {
   const { trans, locale } = model.classroom;
   const { text, mood } = pendingHeadline(pending, trans);
   const refused = pending.stage === 'refused' || pending.stage === 'failed';
@@ -140,6 +149,7 @@ function PendingView({ model, pending, actions }: Props & { pending: Pending }):
           rows={pending.rows}
           locale={locale}
           trans={trans}
+          rendermime={rendermime}
           label={trans.__('Tests')}
           openFirst={false}
           onGoToCell={row => actions.goToCell(row)}
@@ -180,7 +190,12 @@ function headlineOf(attempt: Attempt, model: SubmissionsModel): HeadlineWords {
   };
 }
 
-function AttemptView({ model, attempt, actions }: Props & { attempt: Attempt }): React.JSX.Element {
+function AttemptView({
+  model,
+  attempt,
+  actions,
+  rendermime
+}: Props & { attempt: Attempt }): React.JSX.Element {
   const { trans, locale } = model.classroom;
   const rows = rowsOf(attempt, model.progress.of(attempt.id));
   const { text, mood } = headlineOf(attempt, model);
@@ -217,19 +232,17 @@ function AttemptView({ model, attempt, actions }: Props & { attempt: Attempt }):
         rows={rows}
         locale={locale}
         trans={trans}
+        rendermime={rendermime}
         label={trans.__('Tests')}
         openFirst={isFinal(attempt)}
         onGoToCell={row => actions.goToCell(row)}
       />
       {report && report.repairs.length > 0 && (
-        <div className="sh-Repairs" data-testid="repairs">
-          <h3>{trans.__('What was put right before grading')}</h3>
-          <ul>
-            {report.repairs.map((repair, index) => (
-              <li key={index}>{repair.message}</li>
-            ))}
-          </ul>
-        </div>
+        <Repairs
+          repairs={report.repairs}
+          trans={trans}
+          onGoToCell={cell => actions.goToCell(cell)}
+        />
       )}
       {isFinal(attempt) && attempt.status !== 'refused' && offersReview && (
         <button
@@ -321,7 +334,8 @@ function ResultView(props: Props): React.JSX.Element {
 export class ResultPanel extends VDomRenderer<SubmissionsModel> {
   constructor(
     model: SubmissionsModel,
-    private readonly _actions: ResultActions
+    private readonly _actions: ResultActions,
+    private readonly _rendermime: IRenderMimeRegistry
   ) {
     super(model);
     this.id = 'studyhall-results';
@@ -339,6 +353,6 @@ export class ResultPanel extends VDomRenderer<SubmissionsModel> {
   }
 
   protected override render(): React.JSX.Element {
-    return <ResultView model={this.model} actions={this._actions} />;
+    return <ResultView model={this.model} actions={this._actions} rendermime={this._rendermime} />;
   }
 }

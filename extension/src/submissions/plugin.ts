@@ -5,6 +5,7 @@ import {
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 
 import { IClassroom } from '../classroom/tokens';
 import { resultIcon } from '../components/icons';
@@ -20,29 +21,31 @@ export const submissionsPlugin: JupyterFrontEndPlugin<ISubmissions> = {
   description: 'Checking and submitting lessons, and their results.',
   autoStart: true,
   provides: ISubmissions,
-  requires: [IClassroom, ILessons, INotebookTracker],
+  requires: [IClassroom, ILessons, INotebookTracker, IRenderMimeRegistry],
   optional: [ICommandPalette, ILayoutRestorer],
   activate: (
     app: JupyterFrontEnd,
     classroom: IClassroom,
     lessons: ILessons,
     notebooks: INotebookTracker,
+    rendermime: IRenderMimeRegistry,
     palette: ICommandPalette | null,
     restorer: ILayoutRestorer | null
   ): ISubmissions => {
     const { trans } = classroom;
     const model = new SubmissionsModel(classroom, lessons);
-    const panel = new ResultPanel(model, {
-      goToCell: row => {
+    const actions = {
+      goToCell: (cell: { notebook: string; cells: string[] }): void => {
         const place = model.place;
         if (place) {
           const { course, lesson } = place;
-          const notebook = row.notebook || place.notebook;
-          void lessons.goToCell({ course, lesson, notebook, cells: row.cells });
+          const notebook = cell.notebook || place.notebook;
+          void lessons.goToCell({ course, lesson, notebook, cells: cell.cells });
         }
       },
-      showReview: () => void app.commands.execute('studyhall:show-review')
-    });
+      showReview: (): void => void app.commands.execute('studyhall:show-review')
+    };
+    const panel = new ResultPanel(model, actions, rendermime);
     panel.title.icon = resultIcon;
     panel.title.caption = trans.__('Results');
     app.shell.add(panel, 'right', { rank: 90 });

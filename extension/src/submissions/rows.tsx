@@ -1,7 +1,9 @@
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { useId, useState } from 'react';
 
 import { TestIcon } from '../components/icons';
+import { Markdown } from '../components/markdown';
 import { formatPoints, type ResultRow, statusWords } from './verdict';
 
 function pointsText(row: ResultRow, locale: string): string {
@@ -17,6 +19,7 @@ function Details(props: {
   row: ResultRow;
   id: string;
   trans: TranslationBundle;
+  rendermime: IRenderMimeRegistry;
   onGoToCell: () => void;
 }): React.JSX.Element {
   const { row, trans } = props;
@@ -36,9 +39,10 @@ function Details(props: {
         </p>
       )}
       {row.hint && lost && (
-        <p className="sh-TestRow-hint">
-          <strong>{trans.__('Hint')}</strong> {row.hint}
-        </p>
+        <div className="sh-TestRow-hint">
+          <strong>{trans.__('Hint')}</strong>
+          <Markdown text={row.hint} rendermime={props.rendermime} />
+        </div>
       )}
       {row.driven && <p className="sh-Quiet">{drivenWords(trans)}</p>}
       {row.cells.length > 0 && (
@@ -60,6 +64,7 @@ function TestRow(props: {
   open: boolean;
   locale: string;
   trans: TranslationBundle;
+  rendermime: IRenderMimeRegistry;
   onToggle: () => void;
   onGoToCell: () => void;
 }): React.JSX.Element {
@@ -92,7 +97,13 @@ function TestRow(props: {
         <span className="sh-TestRow-points">{pointsText(row, props.locale)}</span>
       </button>
       {props.open && !running && (
-        <Details row={row} id={details} trans={trans} onGoToCell={props.onGoToCell} />
+        <Details
+          row={row}
+          id={details}
+          trans={trans}
+          rendermime={props.rendermime}
+          onGoToCell={props.onGoToCell}
+        />
       )}
     </li>
   );
@@ -103,6 +114,7 @@ export function TestRows(props: {
   rows: ResultRow[];
   locale: string;
   trans: TranslationBundle;
+  rendermime: IRenderMimeRegistry;
   label: string;
   openFirst: boolean;
   onGoToCell: (row: ResultRow) => void;
@@ -122,6 +134,7 @@ export function TestRows(props: {
             open={open}
             locale={props.locale}
             trans={props.trans}
+            rendermime={props.rendermime}
             onToggle={() => setToggled({ ...toggled, [row.id]: !open })}
             onGoToCell={() => props.onGoToCell(row)}
           />

@@ -51,6 +51,10 @@ export const readAttempt = (attempt: string, signal?: AbortSignal): Promise<Staf
 export const notebookAddress = (attempt: string, notebook: string): string =>
   apiAddress(`/staff/attempts/${id(attempt)}/notebooks/${id(notebook)}`);
 
+/** Address of what one cell of it put out, by its grade id, as a document of the same kind. */
+export const outputAddress = (attempt: string, notebook: string, cell: string): string =>
+  `${notebookAddress(attempt, notebook)}?cell=${encodeURIComponent(cell)}`;
+
 export const readDeadLetters = (page: number, signal?: AbortSignal): Promise<Listed<DeadLetter>> =>
   readList('/staff/dead-letters', { page, limit: 25 }, signal);
 

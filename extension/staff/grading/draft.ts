@@ -134,3 +134,12 @@ export function withMark(
     : [...draft.rubric, item];
   return { ...draft, rubric: marks, score: textOf(scoreByRubric(rubric, marks, most)) };
 }
+
+/** Whether an answer is no longer in a list of those that wait, although something typed for it is not saved yet. */
+export function leftWithDraft(
+  waiting: readonly { attempt_id: string }[],
+  attempt: string,
+  draft: Draft | null
+): boolean {
+  return draft !== null && waiting.every(item => item.attempt_id !== attempt);
+}

@@ -16,7 +16,7 @@ import {
 
 const keyOf = (attempt: string, test: string): string => `studyhall grade ${attempt} ${test}`;
 
-function kept(attempt: string, test: string): Draft | null {
+export function kept(attempt: string, test: string): Draft | null {
   try {
     return JSON.parse(
       window.sessionStorage.getItem(keyOf(attempt, test)) ?? 'null'

@@ -21,14 +21,22 @@ import { useCourseTitle } from '../courses/course_tabs';
 import type { Question } from '../navigation/addresses';
 import { go, Link, useAddress } from '../navigation/router';
 import { AnswerText } from '../grading/answer';
+import { CellOutput } from '../grading/cell_output';
+import { leftWithDraft } from '../grading/draft';
 import { GradeForm } from '../grading/form';
 import { UndoBar } from '../grading/undo';
-import type { Saved } from '../grading/use_grade';
+import { kept, type Saved } from '../grading/use_grade';
 
 import { gradedText } from './queue';
 import { useClaim } from './use_claim';
 
 const EVERY_MS = 8_000;
+
+/** A test's id is its notebook's name and its cell's grade id. */
+function placeOf(test: string): { notebook: string; cell: string } {
+  const at = test.lastIndexOf('/');
+  return { notebook: test.slice(0, at), cell: test.slice(at + 1) };
+}
 
 const nameOf = (item: QueueItem): string => item.learner?.display_name ?? item.label;
 
@@ -131,6 +139,9 @@ function ItemView(props: {
           )}
         </div>
         <AnswerText answer={item.answer} />
+        {item.answer?.cell_type === 'code' && (
+          <CellOutput attempt={item.attempt_id} {...placeOf(question.test)} />
+        )}
         <p className="quiet small">
           {item.auto_max > 0 &&
             `The tests of this attempt gave ${numberText(item.auto_score)} of ${numberText(item.auto_max)} points. `}
@@ -231,9 +242,16 @@ export function QuestionPage(props: {
   const [returning, setReturning] = useState<{ attempt: string; before: unknown } | null>(null);
   const isReturning = returning?.attempt === props.attempt && returning.before === answers.data;
   const [enters, setEnters] = useState<Entry>('waiting');
-  const item = isReturning
-    ? undefined
-    : (items.find(known => known.attempt_id === props.attempt) ?? enteredAt(items, enters));
+  // Graded meanwhile, as in another tab: it left this list with what was typed for it, and is among the graded ones.
+  const hasLeft =
+    list !== null &&
+    !includeGraded &&
+    !isReturning &&
+    leftWithDraft(items, props.attempt, kept(props.attempt, test));
+  const item =
+    isReturning || hasLeft
+      ? undefined
+      : (items.find(known => known.attempt_id === props.attempt) ?? enteredAt(items, enters));
   const [saved, setSaved] = useState<{ saved: Saved; whose: string; page: number } | null>(null);
   const [inScore, setInScore] = useState(false);
 
@@ -269,6 +287,16 @@ export function QuestionPage(props: {
   });
   // The address names the answer, so that a reload comes back to it.
   useAddress(item ? { page: 'question', course, question, attempt: item.attempt_id } : null);
+  useAddress(
+    hasLeft
+      ? {
+          page: 'question',
+          course,
+          question: { ...question, includeGraded: true },
+          attempt: props.attempt
+        }
+      : null
+  );
 
   const afterSave = (what: Saved, goesOn: boolean): void => {
     if (item === undefined) {
@@ -346,26 +374,31 @@ export function QuestionPage(props: {
           </p>
         </Empty>
       )}
-      {list !== null && items.length === 0 && !includeGraded && !isBeyond && !isReturning && (
-        <Empty title="Nothing waits here">
-          <p>
-            Every answer to this question is graded
-            {about !== undefined && `: ${gradedText(about)}`}.{' '}
-            <Link to={{ page: 'queue', course }}>Back to the other questions</Link>, or{' '}
-            <Link
-              to={{
-                page: 'question',
-                course,
-                question: { ...question, includeGraded: true, page: 1 },
-                attempt: ''
-              }}
-            >
-              look at the graded ones
-            </Link>
-            .
-          </p>
-        </Empty>
-      )}
+      {list !== null &&
+        items.length === 0 &&
+        !includeGraded &&
+        !isBeyond &&
+        !isReturning &&
+        !hasLeft && (
+          <Empty title="Nothing waits here">
+            <p>
+              Every answer to this question is graded
+              {about?.waiting === 0 && `: ${gradedText(about)}`}.{' '}
+              <Link to={{ page: 'queue', course }}>Back to the other questions</Link>, or{' '}
+              <Link
+                to={{
+                  page: 'question',
+                  course,
+                  question: { ...question, includeGraded: true, page: 1 },
+                  attempt: ''
+                }}
+              >
+                look at the graded ones
+              </Link>
+              .
+            </p>
+          </Empty>
+        )}
       {item !== undefined && (
         <>
           <div className="question">
@@ -401,7 +434,10 @@ export function QuestionPage(props: {
               item={item}
               title={title}
               startsInScore={inScore}
-              refresh={answers.reload}
+              refresh={() => {
+                answers.reload();
+                queue.reload();
+              }}
               saved={afterSave}
               pass={items[at + 1] || page < pages ? () => move(1) : null}
             />

@@ -6,6 +6,8 @@ import uuid
 from pathlib import Path
 
 from nbgrader.exchange import abc
+from studyhall_notebooks.outputs import without_outputs
+from studyhall_notebooks.parsing import MAX_BYTES
 
 from studyhall_extension.nbgrader_exchange.exchange import Exchange
 from studyhall_extension.nbgrader_exchange.folders import read_folder
@@ -53,7 +55,8 @@ class ExchangeSubmit(Exchange, abc.ExchangeSubmit):  # type: ignore[misc]  # nbg
             notebooks, own = {}, {}
             for path, data in files.items():
                 if "/" not in path and path.endswith(NOTEBOOK):
-                    notebooks[Path(path).stem] = data.decode("utf-8-sig", "replace")
+                    text = data.decode("utf-8-sig", "replace")
+                    notebooks[Path(path).stem] = without_outputs(text) if len(data) > MAX_BYTES else text
                 elif hashlib.sha256(data).hexdigest() != known.get(path):
                     own[path] = base64.b64encode(data).decode()
             if not notebooks:

@@ -1,9 +1,14 @@
-"""Reading a lesson's notebooks from the learner's disk, exactly as they are, for one submission."""
+"""Reading a lesson's notebooks from the learner's disk for one submission.
+
+They are sent as they are, but for outputs where a notebook would be too large with them.
+"""
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from studyhall_notebooks.outputs import MAX_BYTES_WITH_OUTPUTS, without_outputs
 
 from studyhall_extension.courses.lesson_files import NOTEBOOK_SUFFIX
 from studyhall_extension.courses.manifest import Manifest, read_manifest
@@ -28,7 +33,7 @@ class SizeLimits:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All notebooks of one submission: stem → text as it is on disk."""
+    """All notebooks of one submission: stem → text as it is on disk, or without outputs."""
 
     course: str
     lesson: str
@@ -52,7 +57,8 @@ def take_snapshot(root: Path, course: str, lesson: str, opened: str, limits: Siz
         file = existing_file(root, opened)
         if file.suffix != NOTEBOOK_SUFFIX:
             raise NotebookNotFoundError
-        text, document = read_notebook(file, limits)
+        text = read_text(file, limits)
+        document = _document(text, file)
         folder = root / course / lesson
         manifest = read_manifest(folder)
         ours = _studyhall_metadata(document)
@@ -69,43 +75,68 @@ def take_snapshot(root: Path, course: str, lesson: str, opened: str, limits: Siz
                 other_file = existing_file(root, f"{course}/{lesson}/{copy}")
             except NotebookNotFoundError:
                 continue  # The learner removed it: it was not answered, and the rest still counts.
-            notebooks[other], _ = read_notebook(other_file, limits)
+            # A damaged one costs only itself: the judge reads what is left of it, and says so.
+            notebooks[other] = read_text(other_file, limits, "replace")
     total = sum(len(text) for text in notebooks.values())
     if total > limits.submission:
+        notebooks = {stem: without_outputs(text) for stem, text in notebooks.items()}
+        total = sum(len(text) for text in notebooks.values())
+    if total > limits.submission:
         raise NotebookTooLargeError(
-            f"The lesson's notebooks are {_megabytes(total)} together; {_megabytes(limits.submission)} "
-            "can be submitted. Clear their outputs (Edit → Clear Outputs of All Cells), save, submit again."
+            f"The lesson's notebooks are {_megabytes(total)} together, even without outputs; "
+            f"{_megabytes(limits.submission)} can be submitted. Remove what is not an answer, save, submit again."
         )
     return Snapshot(course=course, lesson=lesson, release=release, notebooks=notebooks)
 
 
-def read_notebook(file: Path, limits: SizeLimits) -> tuple[str, dict[str, Any]]:
-    """A notebook's text and what it says.
+def read_text(file: Path, limits: SizeLimits, errors: str = "strict") -> str:
+    """A notebook's text, without outputs if it is too large with them.
+
+    Args:
+        file: the notebook.
+        limits: how large it may be.
+        errors: what becomes of bytes that are no UTF-8, as `bytes.decode` has it.
 
     Raises:
-        NotebookTooLargeError: it is larger than one may be; it is then not even read.
-        NotebookNotJsonError: it is no JSON object.
+        NotebookTooLargeError: it is larger than one may be without outputs, or so large that it is not even read.
+        NotebookNotJsonError: it is no text.
         OSError: it can't be read.
     """
     size = file.stat().st_size
-    if size <= limits.notebook:
+    if size <= MAX_BYTES_WITH_OUTPUTS:
         with file.open("rb") as opened:
             # One byte more than allowed shows that the file grew since it was measured.
-            content = opened.read(limits.notebook + 1)
+            content = opened.read(MAX_BYTES_WITH_OUTPUTS + 1)
         size = len(content)
-    if size > limits.notebook:
+    if size > MAX_BYTES_WITH_OUTPUTS:
         raise NotebookTooLargeError(
             f"“{file.name}” is {_megabytes(size)}; {_megabytes(limits.notebook)} can be submitted. "
             "Clear its outputs (Edit → Clear Outputs of All Cells), save and submit again."
         )
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-8-sig", errors)
+    except ValueError as error:
+        raise _not_json(file) from error
+    if size > limits.notebook:
+        text = without_outputs(text)
+        size = len(text.encode())
+    if size > limits.notebook:
+        raise NotebookTooLargeError(
+            f"“{file.name}” is {_megabytes(size)} even without its outputs; {_megabytes(limits.notebook)} can be "
+            "submitted. Remove what is not an answer, save and submit again."
+        )
+    return text
+
+
+def _document(text: str, file: Path) -> dict[str, Any]:
+    """What a notebook says of itself. Raises `NotebookNotJsonError`: it is no JSON object."""
+    try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise _not_json(file) from error
     if not isinstance(document, dict):
         raise _not_json(file)
-    return text, document
+    return document
 
 
 def _not_json(file: Path) -> NotebookNotJsonError:

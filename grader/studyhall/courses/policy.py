@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from unicodedata import bidirectional
 
 from studyhall.courses.models import LessonState
 from studyhall.courses.schemas import OutlineState
@@ -74,7 +75,14 @@ def locked_reason(
     best = best_percents.get(slug)
     if best is not None and best >= wanted:
         return None
-    return f"after {titles[slug]}, {wanted:g} %"
+    return f"after {_isolated(titles[slug])}, {wanted:g} %"
+
+
+def _isolated(title: str) -> str:
+    """Return a title so that, if it is written from right to left, it does not drag what follows it along."""
+    if any(bidirectional(character) in {"R", "AL"} for character in title):
+        return f"\u2068{title}\u2069"
+    return title
 
 
 def outline_state(state: str | None, *, locked: bool) -> OutlineState:

@@ -42,6 +42,9 @@ _lessons: Shelf[tuple[uuid.UUID, str], LessonRelease] = Shelf(500)
 _lessons_of_releases: Shelf[uuid.UUID, dict[str, LessonRelease]] = Shelf(50)
 _slugs: Shelf[uuid.UUID, str] = Shelf(1000)
 
+PICTURES = (".gif", ".jpeg", ".jpg", ".png", ".svg", ".webp")
+"""How the names of files end that are pictures."""
+
 
 @dataclass(frozen=True)
 class BestResult:
@@ -173,6 +176,26 @@ async def files_of(session: AsyncSession, lesson: LessonRelease) -> Sequence[Les
         .order_by(LessonFile.path)
     )
     return rows.all()
+
+
+async def pictures_of(
+    session: AsyncSession, lesson_release_id: uuid.UUID, mentioned_in: str
+) -> dict[str, bytes]:
+    """Return a lesson's files whose names a notebook mentions and which are pictures, by path."""
+    places = await session.execute(
+        select(LessonFile.id, LessonFile.path).where(
+            LessonFile.lesson_release_id == lesson_release_id, LessonFile.is_notebook.is_(False)
+        )
+    )
+    wanted = {
+        row.id
+        for row in places
+        if row.path.lower().endswith(PICTURES) and row.path.rpartition("/")[2] in mentioned_in
+    }
+    if not wanted:
+        return {}
+    rows = await session.execute(select(LessonFile.path, LessonFile.content).where(LessonFile.id.in_(wanted)))
+    return {row.path: row.content for row in rows}
 
 
 async def notebooks_of_other_releases(

@@ -1,10 +1,11 @@
 """What a learner wrote into the cells that people grade, read from what they sent."""
 
+import asyncio
 import json
 import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from studyhall.courses.models import LessonFile
 from studyhall.db.encryption import ContentCipher
 from studyhall.gradebook.schemas import Answer
 from studyhall.grading import service as grading
+from studyhall.grading.prose import page_part
 from studyhall.submissions import service as submissions
 from studyhall.submissions.models import Attempt
 
@@ -29,6 +31,8 @@ class Cell:
     task: bool
     after: tuple[str, ...] = ()
     """The cells without a grade id that follow a task: there the learner answers it."""
+    attachments: Mapping[str, Any] = field(default_factory=dict)
+    """Pictures within the cell, and for a task within the cells that follow it."""
 
 
 @dataclass
@@ -37,9 +41,24 @@ class Pages:
 
     sent: dict[str, dict[str, Cell]] = field(default_factory=dict)
     released: dict[str, dict[str, Cell]] = field(default_factory=dict)
+    drawn: dict[tuple[str, str], str] = field(default_factory=dict)
+    """What :func:`draw` made of answers in markdown, by notebook and grade id."""
 
     def answer(self, stem: str, grade_id: str) -> Answer | None:
         """Return what the learner wrote; none where they have deleted the cell."""
+        found = self._answer(stem, grade_id)
+        if found is not None:
+            found.html = self.drawn.get((stem, grade_id))
+        return found
+
+    def draw(self, stem: str, grade_id: str) -> None:
+        """Draw an answer as a page shows it, where it is markdown."""
+        found = self._answer(stem, grade_id)
+        if found is not None and found.cell_type == "markdown" and found.source.strip():
+            attachments = self.sent[stem][grade_id].attachments
+            self.drawn[stem, grade_id] = page_part(found.source, attachments=attachments, pictures={})
+
+    def _answer(self, stem: str, grade_id: str) -> Answer | None:
         cell = self.sent.get(stem, {}).get(grade_id)
         original = self.released.get(stem, {}).get(grade_id)
         if cell is None:
@@ -76,6 +95,11 @@ def _beyond(sent: Sequence[str], released: Sequence[str]) -> str:
     return "\n\n".join(own)
 
 
+def _attachments(cell: Mapping[str, Any]) -> Mapping[str, Any]:
+    found = cell.get("attachments")
+    return found if isinstance(found, dict) else {}
+
+
 def cells_of(text: str | bytes) -> dict[str, Cell]:
     """Return a notebook's cells by grade id, the first of each; what can't be read has none."""
     try:
@@ -95,11 +119,16 @@ def cells_of(text: str | bytes) -> dict[str, Cell]:
                         solution=about.get("solution") is True,
                         graded=about.get("grade") is True,
                         task=about.get("task") is True,
+                        attachments=_attachments(cell),
                     )
                     last = name
             elif last is not None and found[last].task:
                 task = found[last]
-                found[last] = Cell(**{**task.__dict__, "after": (*task.after, source)})
+                found[last] = replace(
+                    task,
+                    after=(*task.after, source),
+                    attachments={**task.attachments, **_attachments(cell)},
+                )
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
         return {}
     return found
@@ -151,3 +180,14 @@ async def complete(
         for stem, grade_id in missing:
             if grade_id in rebuilt.get(stem, {}):
                 page.sent.setdefault(stem, {})[grade_id] = rebuilt[stem][grade_id]
+
+
+async def draw(pages: Mapping[uuid.UUID, Pages], wanted: Mapping[uuid.UUID, set[tuple[str, str]]]) -> None:
+    """Draw the wanted answers that are markdown; in a thread, as a learner decides how much there is to read."""
+    await asyncio.to_thread(_draw, pages, wanted)
+
+
+def _draw(pages: Mapping[uuid.UUID, Pages], wanted: Mapping[uuid.UUID, set[tuple[str, str]]]) -> None:
+    for attempt_id, cells in wanted.items():
+        for stem, grade_id in cells:
+            pages[attempt_id].draw(stem, grade_id)

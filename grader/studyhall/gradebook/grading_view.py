@@ -141,6 +141,7 @@ async def sheet_of(
         (str(test["notebook"]), str(test["answer_grade_id"])) for test in tests if test.get("answer_grade_id")
     }
     await answers.complete(session, pages, {attempt.id: wanted}, cipher)
+    await answers.draw(pages, {attempt.id: wanted})
     rubric = await rubrics.marks_by_grade(session, [row.id for row in sheet.marks.values()])
     return Sheet(**{**sheet.__dict__, "rubric": rubric})
 

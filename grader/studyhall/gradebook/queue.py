@@ -171,7 +171,9 @@ async def _described(
     ids = [attempt.id for attempt in attempts]
     stem, _, grade_id = test_id.rpartition("/")
     pages = await answers.pages_of(session, attempts)
-    await answers.complete(session, pages, {one: {(stem, grade_id)} for one in ids}, cipher)
+    wanted = {one: {(stem, grade_id)} for one in ids}
+    await answers.complete(session, pages, wanted, cipher)
+    await answers.draw(pages, wanted)
     worths = await service.final_grades(session, attempts)
     marks = {row.attempt_id: row for row in await service.marks_of(session, ids) if row.test_id == test_id}
     rubric = await rubrics.marks_by_grade(session, [row.id for row in marks.values()])

@@ -193,6 +193,8 @@ class Answer(BaseModel):
     cell_type: str
     unchanged: bool
     """Whether it is as it was released."""
+    html: str | None = None
+    """Markdown as a page shows it: HTML of ours that only formats, without scripts, links, classes or addresses."""
 
 
 class GradedCell(BaseModel):

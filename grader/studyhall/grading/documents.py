@@ -6,84 +6,27 @@ that loads nothing and runs nothing; taking scripts out here is a third wall, no
 
 import asyncio
 import threading
+from typing import Any
 
-import nh3
+from jinja2 import pass_context
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode
 from studyhall_notebooks.parsing import read_notebook
 
+from studyhall.grading.formulas import Formulas
+from studyhall.grading.prose import Pictures, clean, drawn
+
 MAX_BYTES = 64_000_000
 
-WORDS = {
-    "abbr",
-    "b",
-    "cite",
-    "code",
-    "del",
-    "em",
-    "i",
-    "ins",
-    "kbd",
-    "mark",
-    "q",
-    "s",
-    "samp",
-    "small",
-    "span",
-}
-WORDS |= {"a", "br", "strong", "sub", "sup", "u", "var"}
-BLOCKS = {
-    "blockquote",
-    "dd",
-    "details",
-    "div",
-    "dl",
-    "dt",
-    "figcaption",
-    "figure",
-    "hr",
-    "img",
-    "li",
-    "ol",
-    "p",
-}
-BLOCKS |= {"h1", "h2", "h3", "h4", "h5", "h6", "pre", "summary", "ul"}
-TABLES = {"caption", "col", "colgroup", "table", "tbody", "td", "tfoot", "th", "thead", "tr"}
-TAGS = WORDS | BLOCKS | TABLES
-"""What a page of text, tables and pictures is made of; nothing that runs, loads, sends or leads away."""
-
-ATTRIBUTES: dict[str, set[str]] = {
-    "*": {"class", "title", "dir", "lang", "style"},
-    "img": {"src", "alt", "width", "height"},
-    "ol": {"start"},
-    "td": {"colspan", "rowspan"},
-    "th": {"colspan", "rowspan", "scope"},
-}
-"""A link has no ``href``: the frame could only follow it to a page that its policy does not show."""
+_BUDGET, _PICTURES = "studyhall_formulas", "studyhall_pictures"
 
 
-def _kept(tag: str, name: str, value: str) -> str | None:
-    """Keep an attribute's value, but pictures only where they are part of the document."""
-    if (tag, name) == ("img", "src") and not value.lower().startswith("data:image/"):
-        return None
-    return value
-
-
-_cleaner = nh3.Cleaner(
-    tags=TAGS,
-    # Pandas puts a style sheet into each of its tables: gone with its text, like the text of scripts.
-    clean_content_tags={"script", "style", "template", "title"},
-    attributes=ATTRIBUTES,
-    attribute_filter=_kept,
-    url_schemes={"data"},
-    link_rel=None,
-    filter_style_properties={"text-align", "font-weight", "font-style", "text-decoration"},
-)
-
-
-def clean(markup: str | bytes) -> str:
-    """Return HTML with balanced tags and without anything that is not in :data:`TAGS` and :data:`ATTRIBUTES`."""
-    return _cleaner.clean(markup.decode() if isinstance(markup, bytes) else str(markup))
+@pass_context
+def _markdown(context: Any, source: str) -> str:
+    """Draw a cell's or an output's markdown with the pictures that are attached to the cell or stand beside it."""
+    resources = context.get("resources", {})
+    attachments = (context.get("cell") or {}).get("attachments", {})
+    return drawn(source, attachments=attachments, pictures=resources[_PICTURES], formulas=resources[_BUDGET])
 
 
 class _Exporters(threading.local):
@@ -91,33 +34,79 @@ class _Exporters(threading.local):
 
     def __init__(self) -> None:
         # `basic` is the notebook's body alone: no MathJax, no require.js, nothing from another host.
-        self.mine = HTMLExporter(template_name="basic", sanitize_html=True, embed_images=True)  # type: ignore[no-untyped-call]  # nbconvert ships no types for it
+        self.mine = HTMLExporter(template_name="basic", sanitize_html=True)  # type: ignore[no-untyped-call]  # nbconvert ships no types for it
         # Each cell and output by itself, so that no output can close its cell's box and pass for another cell; its
         # own filter knows neither paragraphs nor headings.
         self.mine.register_filter("clean_html", clean)  # type: ignore[no-untyped-call]  # as above
+        self.mine.register_filter("markdown2html", _markdown)  # type: ignore[no-untyped-call]  # as above
 
 
 _exporters = _Exporters()
 
 
-def _render(text: str, title: str) -> str:
+def _formulas_as_markdown(notebook: NotebookNode) -> None:
+    """Let LaTeX that code put out, such as sympy's, go the way of markdown; nbconvert leaves it to MathJax."""
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            data = output.get("data", {})
+            if "text/latex" in data:
+                data.setdefault("text/markdown", data.pop("text/latex"))
+
+
+def _only_outputs(notebook: NotebookNode, grade_id: str) -> bool:
+    """Leave of a notebook what one cell put out; say whether there is anything."""
+    notebook.cells = [
+        cell
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("grade_id") == grade_id and cell.get("outputs")
+    ]
+    for cell in notebook.cells:
+        # As nbconvert's own preprocessors tell its templates.
+        cell.metadata["transient"] = {"remove_source": True}
+    return bool(notebook.cells)
+
+
+def _render(text: str, title: str, pictures: Pictures, grade_id: str | None) -> str:
     notebook: NotebookNode = read_notebook(text, max_bytes=MAX_BYTES)
-    body, _ = _exporters.mine.from_notebook_node(notebook)
+    if grade_id is not None and not _only_outputs(notebook, grade_id):
+        return _page(title, "<p>This cell put nothing out.</p>")
+    _formulas_as_markdown(notebook)
+    body, _ = _exporters.mine.from_notebook_node(
+        notebook, resources={_BUDGET: Formulas(), _PICTURES: pictures}
+    )
+    # The whole once more: the template writes some metadata, such as a picture's width, as it is.
+    return _page(title, clean(body))
+
+
+def _page(title: str, body: str) -> str:
     return (
         "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>"
         + "".join(character for character in title if character.isalnum() or character in " -_.")
         + "</title><style>"
         + STYLE
         + "</style></head><body>"
-        # And the whole once more: the template writes some metadata, such as a picture's width, as it is.
-        + clean(body)
+        + body
         + "</body></html>"
     )
 
 
-async def notebook_document(text: str, *, title: str) -> str:
-    """Return an executed notebook as one HTML document without scripts; rendered in a thread."""
-    return await asyncio.to_thread(_render, text, title)
+async def notebook_document(
+    text: str, *, title: str, pictures: Pictures | None = None, grade_id: str | None = None
+) -> str:
+    """Return an executed notebook as one HTML document without scripts; rendered in a thread.
+
+    Args:
+        text: the notebook's JSON.
+        title: of the document.
+        pictures: the lesson's own, by their path from the notebook.
+        grade_id: with it the document holds only what that cell put out.
+    """
+    return await asyncio.to_thread(_render, text, title, pictures or {}, grade_id)
+
+
+def not_run_document(title: str) -> str:
+    """Return the document in place of what was never put out."""
+    return _page(title, "<p>This attempt was not run, so there is nothing that the cell put out.</p>")
 
 
 STYLE = """
@@ -141,6 +130,9 @@ h1 { font-size: 1.5em; } h2 { font-size: 1.25em; } h3, h4, h5, h6 { font-size: 1
 h1, h2, h3, h4, h5, h6 { margin: 0.8em 0 0.4em; line-height: 1.25; } p { margin: 0.5em 0; }
 img { max-width: 100%; height: auto; background: #fff; }
 table { border-collapse: collapse; } td, th { border: 1px solid GrayText; padding: 2px 8px; }
+math[display=block] { margin: 0.6em 0; overflow-x: auto; }
+mtd[columnalign=left] { text-align: left; } mtd[columnalign=right] { text-align: right; }
+[mathvariant^=bold] { font-weight: bold; }
 blockquote { margin: 0.5em 0; padding-left: 10px; border-left: 2px solid GrayText; }
 .anchor-link { display: none; }
 .k, .kn, .kc, .kd, .kr, .ow, .ansi-blue-fg, .ansi-blue-intense-fg, .ansi-cyan-fg { color: var(--keyword); }

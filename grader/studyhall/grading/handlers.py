@@ -5,7 +5,7 @@ from typing import Any
 from studyhall.courses import service as courses
 from studyhall.errors import ErrorCode, NotFound
 from studyhall.grading import service
-from studyhall.grading.documents import notebook_document
+from studyhall.grading.documents import not_run_document, notebook_document
 from studyhall.identity.service import user_ids_by_name, users_by_id
 from studyhall.permissions import Permission
 from studyhall.person import Person
@@ -15,6 +15,7 @@ from studyhall.submissions.schemas import (
     AttemptOut,
     LearnerName,
     LiveState,
+    NotebookQuery,
     StaffAttempt,
     StaffAttemptDetail,
     StaffAttemptsQuery,
@@ -135,10 +136,14 @@ async def show_notebook(request: Request) -> str:
     """Return an attempt's executed notebook as a document without scripts, for a sandboxed frame."""
     attempt = await _attempt_for_staff(request, request.person)
     report = await service.full_report(request.session, attempt.id, request.context.cipher)
-    name = request.path["notebook"]
+    name, cell = request.path["notebook"], request.query_as(NotebookQuery).cell
+    if cell is not None and (report is None or not report.executed_notebooks):
+        return not_run_document(name)
     if report is None or name not in report.executed_notebooks:
         raise NotFound("This attempt has no executed notebook of that name yet.")
-    return await notebook_document(report.executed_notebooks[name], title=name)
+    text = report.executed_notebooks[name]
+    pictures = await courses.pictures_of(request.session, attempt.lesson_release_id, text)
+    return await notebook_document(text, title=name, pictures=pictures, grade_id=cell)
 
 
 async def live_state(request: Request) -> dict[str, Any]:
@@ -205,6 +210,7 @@ ROUTES = [
         summary="An attempt's executed notebook as a harmless document",
         permission=Permission.STAFF_ATTEMPTS_READ,
         handle=show_notebook,
+        query=NotebookQuery,
         kind=Kind.HTML,
         tag="staff",
     ),

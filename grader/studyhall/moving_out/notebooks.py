@@ -6,7 +6,7 @@ from typing import Final
 from studyhall_judge.report import TestResult
 from studyhall_notebooks.cells import grade_id, is_grade, is_solution, is_task, nbgrader_metadata
 from studyhall_notebooks.errors import NotebookError
-from studyhall_notebooks.parsing import read_notebook, write_notebook
+from studyhall_notebooks.parsing import parse_notebook, read_notebook, write_notebook
 from studyhall_notebooks.release import DEFAULT_OPTIONS
 from studyhall_notebooks.structure import as_node
 
@@ -76,11 +76,20 @@ def submitted_form(text: str) -> bytes | None:
     try:
         node = read_notebook(text, max_bytes=MAX_BYTES)
     except NotebookError:
-        return None
+        return _left_of(text)
     try:
         return text.encode()
     except UnicodeEncodeError:  # half a character, which no file in UTF-8 can hold
         return write_notebook(node).encode()
+
+
+def _left_of(text: str) -> bytes | None:
+    """Return what the judge, too, read of a damaged file; None where there is nothing."""
+    try:
+        found = parse_notebook(text, max_bytes=MAX_BYTES, salvaging=True)
+    except NotebookError:
+        return None
+    return write_notebook(found.notebook).encode()
 
 
 def autograded_form(

@@ -5,6 +5,7 @@ import json
 from typing import Final
 
 from studyhall_judge.client import MOST_BYTES
+from studyhall_notebooks.outputs import without_outputs
 
 from studyhall.offline_grading.course_reader import Assignment
 from studyhall.offline_grading.submission_reader import ReadFolder
@@ -31,7 +32,7 @@ def make_it_fit(read: ReadFolder, assignment: Assignment, room: int = ROOM) -> N
         )
         read.flag("files_left_out", "The student's own files were left out: the submission is too large.")
     if size_of(read) > room:
-        read.notebooks = {name: _without_outputs(text) for name, text in read.notebooks.items()}
+        read.notebooks = {name: without_outputs(text) for name, text in read.notebooks.items()}
     others = [name for name in read.notebooks if name not in assignment.notebooks]
     while others and size_of(read) > room:
         name = others.pop()
@@ -59,15 +60,3 @@ def size_of(read: ReadFolder) -> int:
 
 def _bytes_of(text: str) -> int:
     return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-
-
-def _without_outputs(text: str) -> str:
-    """Return a notebook's text without outputs; as it is when it cannot be read, which the judge will say."""
-    try:
-        notebook = json.loads(text)
-        for cell in notebook["cells"]:
-            if isinstance(cell, dict) and "outputs" in cell:
-                cell["outputs"] = []
-        return json.dumps(notebook, ensure_ascii=False)
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return text

@@ -13,16 +13,19 @@ import re
 import stat
 import sys
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from studyhall_judge.report import IntegrityFlag, Repair
-from studyhall_notebooks.cells import grade_id
+from studyhall_notebooks.cells import CellRole, grade_id, role_of
 from studyhall_notebooks.course_files import IGNORED
 from studyhall_notebooks.errors import NotebookError
+from studyhall_notebooks.outputs import MAX_BYTES_WITH_OUTPUTS, without_outputs
 from studyhall_notebooks.parsing import MAX_BYTES, parse_notebook, read_notebook
 
+from studyhall.offline_grading import last_resorts
 from studyhall.offline_grading.course_reader import Assignment, printable
 
 MAX_OTHER_NOTEBOOKS: Final = 10
@@ -39,8 +42,11 @@ MAX_EXTRA_FILES: Final = 200
 MAX_DEPTH: Final = 5
 MAX_ENTRIES: Final = 5_000
 
-_ENDING: Final = re.compile(r"\.ipynb(?:\.(?:txt|json|download))?$", re.IGNORECASE)
-"""How notebooks' names end; browsers and mail programmes add endings of their own to one that they do not know."""
+_ENDING: Final = re.compile(
+    r"\.ipynb(?:\.(?:txt|json|download|bak|orig|old|save|backup|tmp|part|crdownload|ipynb|\d{1,3}))*[~_ ]?$",
+    re.IGNORECASE,
+)
+"""How notebooks' names end; browsers, mail programmes and editors add endings of their own."""
 
 _LEFT_OUT: Final = (*IGNORED, "timestamp.txt", "submission_secret.txt", "*.pyo", "*.pth", "*.so", "*.pyd")
 _STEERING_MODULES: Final = frozenset({"sitecustomize", "usercustomize", "conftest"})
@@ -90,6 +96,7 @@ def read_folder(path: Path, assignment: Assignment) -> ReadFolder:
         return read
     notebooks = {name: file for name, file in files.items() if _ENDING.search(name)}
     _read_notebooks(read, notebooks, assignment)
+    _look_further(read, path, files, assignment)
     others = {name: file for name, file in files.items() if name not in notebooks}
     _read_extras(read, others, assignment)
     return read
@@ -160,7 +167,7 @@ def _read_notebooks(read: ReadFolder, files: dict[str, Path], assignment: Assign
     for known, names in candidates.items():
         name = names[0]
         if len(names) > 1:
-            name = next((one for one in names[:MAX_CANDIDATES] if _can_be_read(files[one])), name)
+            name = _best_of(names[:MAX_CANDIDATES], files, assignment.notebooks[known])
         wanted.add(name)
         _read_notebook(read, known, files[name])
         if not name.lower().endswith(".ipynb"):
@@ -187,12 +194,88 @@ def _read_notebooks(read: ReadFolder, files: dict[str, Path], assignment: Assign
         _read_notebook(read, printable(_ENDING.sub("", name)), files[name])
 
 
+def _best_of(names: list[str], files: dict[str, Path], released: str) -> str:
+    """Return the first of several that can be read, of those one that was worked on if there is any."""
+    readable = [one for one in names if _can_be_read(files[one])]
+    if len(readable) > 1:
+        given = {
+            grade_id(cell): cell.source.strip()
+            for cell in read_notebook(released).cells
+            if role_of(cell) in (CellRole.answer, CellRole.manual)
+        }
+        worked = (one for one in readable if _is_worked_on(files[one], given))
+        return next(worked, readable[0])
+    return next(iter(readable), names[0])
+
+
+def _is_worked_on(path: Path, given: dict[str | None, str]) -> bool:
+    cells = parse_notebook(_decoded(_read_file(path, MAX_BYTES))[0], salvaging=True).notebook.cells
+    mine = {grade_id(cell): cell.source.strip() for cell in cells}
+    shared = mine.keys() & given.keys()
+    return not shared or any(mine[one] not in ("", given[one]) for one in shared)
+
+
 def _can_be_read(path: Path) -> bool:
     try:
-        parse_notebook(_decoded(_read_file(path, MAX_BYTES))[0])
-    except (_Unusable, NotebookError):
+        return _is_readable(_decoded(_read_file(path, MAX_BYTES))[0])
+    except _Unusable:
+        return False
+
+
+def _is_readable(text: str, *, salvaging: bool = False) -> bool:
+    try:
+        parse_notebook(text, salvaging=salvaging)
+    except NotebookError:
         return False
     return True
+
+
+def _look_further(read: ReadFolder, folder: Path, files: dict[str, Path], assignment: Assignment) -> None:
+    """Where a notebook is missing or broken, look into archives, files with other endings and Jupyter's checkpoints."""
+    places = [one for one in files.items() if last_resorts.may_hold_one(one[0])] + list(_checkpoints(folder))
+    if not places:
+        return
+    sound = {name for name, text in read.notebooks.items() if _is_readable(text)}
+    missing = set(assignment.notebooks) - sound
+    if not missing or len(sound) >= len(assignment.notebooks):
+        return  # one under another name is the one that is missing
+    known = {name.lower(): name for name in missing}
+    places.sort(key=lambda one: last_resorts.stem_of(one[0]).lower() not in known)
+    for found in last_resorts.notebooks_in(places, _bytes_or_none):
+        name = known.get(found.stem.lower(), printable(_ENDING.sub("", found.name)))
+        left_of_it = name in read.notebooks and _is_readable(read.notebooks[name], salvaging=True)
+        if (
+            name in missing and not (found.code == "checkpoint" and left_of_it)
+        ) or name not in read.notebooks:
+            read.notebooks[name] = _decoded(found.data)[0]
+            read.held_back.pop(name, None)
+            read.repairs = [one for one in read.repairs if one.notebook != name]
+            read.repair(found.code, name, found.told)
+            missing.discard(name)
+        if not missing or len(read.notebooks) > MAX_OTHER_NOTEBOOKS:
+            break
+
+
+def _checkpoints(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Yield what Jupyter keeps beside notebooks, and hidden files that may be one."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda one: one.name)[:MAX_ENTRIES]
+        hidden = [one for one in entries if one.name.startswith(".")]
+        for entry in hidden:
+            if entry.name == ".ipynb_checkpoints" and entry.is_dir(follow_symlinks=False):
+                inside = sorted(os.scandir(entry.path), key=lambda one: one.name)[:MAX_EXTRA_FILES]
+                yield from ((f"{entry.name}/{one.name}", Path(one.path)) for one in inside)
+            elif ".ipynb" in entry.name and not entry.name.startswith("._"):
+                yield entry.name, Path(entry.path)
+    except OSError:
+        return
+
+
+def _bytes_or_none(path: Path, max_bytes: int) -> bytes | None:
+    try:
+        return _read_file(path, max_bytes)
+    except _Unusable:
+        return None
 
 
 def _those_with_ids_first(names: list[str], files: dict[str, Path], assignment: Assignment) -> list[str]:
@@ -213,12 +296,23 @@ def _those_with_ids_first(names: list[str], files: dict[str, Path], assignment: 
 
 def _read_notebook(read: ReadFolder, name: str, path: Path) -> None:
     try:
-        data = _read_file(path, MAX_BYTES)
+        data = _read_file(path, MAX_BYTES_WITH_OUTPUTS)
     except _Unusable as error:
         read.held_back[name] = str(error)
         return
     text, guessed = _decoded(data)
-    if guessed:
+    if len(data) > MAX_BYTES:
+        text = without_outputs(text)
+        if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+            read.held_back[name] = _too_large(MAX_BYTES)
+            return
+        read.repair(
+            "outputs_left_out",
+            name,
+            f"This notebook was {len(data) / 1_000_000:.1f} MB with what its cells had put out. It was read without "
+            "that, and run anew.",
+        )
+    if guessed and b"\x00" not in data[:100] and not data.startswith((b"PK", b"\x1f\x8b")):
         read.repair(
             "encoding",
             name,
@@ -257,11 +351,15 @@ def _read_file(path: Path, max_bytes: int) -> bytes:
     finally:
         os.close(descriptor)
     if status.st_size > max_bytes or len(data) > max_bytes:
-        raise _Unusable(
-            f"This file is larger than {max_bytes / 1_000_000:g} MB. Clear the outputs (Edit, Clear Outputs of All "
-            "Cells), save it and hand it in again."
-        )
+        raise _Unusable(_too_large(max_bytes))
     return data
+
+
+def _too_large(max_bytes: int) -> str:
+    return (
+        f"This file is larger than {max_bytes / 1_000_000:g} MB. Clear the outputs (Edit, Clear Outputs of All Cells), "
+        "save it and hand it in again."
+    )
 
 
 def _reason(error: OSError) -> str:

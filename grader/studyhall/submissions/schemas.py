@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from studyhall_judge.report import IntegrityFlag, Repair, Resources, TestResult, TestStatus
 
 from studyhall.submissions.models import AttemptStatus
-from studyhall.web.envelope import PageQuery
+from studyhall.web.envelope import NoQuery, PageQuery
 
 
 class SubmissionIn(BaseModel):
@@ -146,6 +146,14 @@ class StaffAttemptsQuery(PageQuery):
     flagged: bool | None = Field(default=None, description="Only attempts with integrity flags, or without.")
     sort_by: str = Field(default="submitted_at", pattern="^(submitted_at|score|number)$")
     order: str = Field(default="desc", pattern="^(asc|desc)$")
+
+
+class NotebookQuery(NoQuery):
+    """What of an executed notebook is wanted."""
+
+    cell: str | None = Field(
+        default=None, max_length=200, description="A grade id: only what its cell put out, without its text."
+    )
 
 
 class LearnerName(BaseModel):

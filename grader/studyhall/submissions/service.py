@@ -1,5 +1,6 @@
 """Rules of submissions: accepted exactly once, in one transaction with the job that grades them."""
 
+import asyncio
 import json
 import uuid
 import zlib
@@ -12,7 +13,7 @@ from sqlalchemy import Insert, Select, func, insert, select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncSession
 from studyhall_notebooks.errors import NotebookError, NotJsonError, TooLargeError
-from studyhall_notebooks.parsing import read_notebook
+from studyhall_notebooks.parsing import parse_notebook
 
 from studyhall.courses import policy as course_policy
 from studyhall.courses import service as courses
@@ -60,7 +61,8 @@ def check_notebooks(
 ) -> None:
     """Refuse what can't be graded before anything is stored.
 
-    A damaged notebook among several is accepted: the judge repairs what it can and never lets one cost the others.
+    A damaged notebook is accepted if anything is left of it, and among several in any case: the judge reads what it
+    can, says so, and never lets one cost the others.
 
     Raises:
         NotebookTooLarge: one is larger than allowed.
@@ -75,7 +77,7 @@ def check_notebooks(
                 "again; your copy is safe."
             )
         try:
-            notebook = read_notebook(text, max_bytes=max_bytes)
+            notebook = parse_notebook(text, max_bytes=max_bytes, salvaging=True).notebook
         except TooLargeError as error:
             raise NotebookTooLarge(error.message) from error
         except NotebookError as error:
@@ -152,7 +154,10 @@ async def submit(
         raise NothingToGrade
     deadlines = (await deadlines_of(session, user_id, offering, [found]))[found.lesson_id]
     courses.require_open(deadlines.closes_at, now, zone=zone)
-    check_notebooks(notebooks, course=course, lesson=found, max_bytes=max_notebook_bytes)
+    # Megabytes that are broken on purpose take a second to look through, which others need not wait for.
+    await asyncio.to_thread(
+        check_notebooks, notebooks, course=course, lesson=found, max_bytes=max_notebook_bytes
+    )
     check_files(files, max_bytes=max_files_bytes)
     if found.max_attempts is not None and progress.attempts_used >= found.max_attempts:
         raise NoAttemptsLeft

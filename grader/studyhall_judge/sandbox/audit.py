@@ -10,18 +10,23 @@ everything (ctypes). Libraries do some of this for honest reasons, so only calls
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 from collections.abc import Callable
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
+from studyhall_judge.sandbox.announcing import HANDLER, RENAMED
 from studyhall_judge.sandbox.placeholders import TEST_FILE
+from studyhall_judge.sandbox.questions import OURS
 
 _write = os.write
 _get_frame = sys._getframe  # noqa: SLF001 - the interpreter's documented way to see the caller
+_get_thread = _thread.get_ident
 
-QUIET, LEARNER, TEST = 0, 1, 2
+QUIET, LEARNER, TEST, UNHOOKING = 0, 1, 2, 3
+"""Whose turn it is: nobody's, a learner's cell, a test, or the judge's own calls from C that take hooks away."""
 
 _FRAME_ATTRIBUTES = frozenset({"tb_frame", "gi_frame", "cr_frame", "ag_frame"})
 _CODE_ATTRIBUTES = frozenset({"__code__", "__closure__", "__globals__", "f_code"})
@@ -52,22 +57,44 @@ _FRAME_FUNCTIONS = frozenset({"currentframe", "<lambda>", "walk_stack", "walk_tb
 _COLLECTOR = frozenset({"gc.get_objects", "gc.get_referrers", "gc.get_referents"})
 _MONITOR = "sys.monitoring.register_callback"
 _TRACERS = frozenset({"sys.settrace", "sys.setprofile", _MONITOR})
-_MAKERS = frozenset({"compile", "code.__new__"})
+_MAKERS = frozenset({"compile", "code.__new__", "marshal.loads", "marshal.load", RENAMED})
 _PATCHES = frozenset({"object.__setattr__", "object.__delattr__"})
 _FRAMES = frozenset({"sys._getframe", "sys._current_frames", "sys._current_exceptions"})
+_REFERENTS = "gc.get_referents"
 _HOOK = ("audit_hook", "The code tried to add a hook to the interpreter.")
+_NEVER_BY_ANYBODY = {
+    "sys.addaudithook": _HOOK,
+    "sys.setopencodehook": _HOOK,
+    "cpython.PyInterpreterState_New": ("other_interpreter", "The code tried to start another interpreter."),
+}
 _NEVER = {
     **dict.fromkeys(
         _COLLECTOR, ("searched_memory", "The code searched the interpreter's memory for objects.")
     ),
-    "ctypes": ("native_call", "The code tried to call native code directly."),
-    "sys.addaudithook": _HOOK,
-    "sys.setopencodehook": _HOOK,
+    **_NEVER_BY_ANYBODY,
 }
 """What is refused at any time, with the alarm it raises."""
 
+_OWN_QUESTIONS = frozenset({"sys._getframe", "object.__getattr__"})
+"""What the hook itself asks for."""
+
+_WORDS = {
+    "sys._getframe": frozenset(
+        {"_getframe", "_get_frame", "get_frame", "currentframe", "stack", "inspect", "getframeinfo"}
+    ),
+    "code.__new__": frozenset({"CodeType", "replace", "__replace__", "__code__"}),
+    RENAMED: frozenset({"_fix_co_filename"}),
+    HANDLER: frozenset({"signal", "_set_signal"}),
+    "marshal.loads": frozenset({"loads", "_loads"}),
+    "__code__": frozenset({"__code__", "_code_of", "_get_code"}),
+}
+"""By what names code asks for something, where it is not the last part of the event's own."""
+
+_ANNOUNCING = ("/signal.py", "/sandbox/announcing.py")
+_NATIVE_MODULES = frozenset({"ctypes", "_ctypes"})
+
 _HEARD = (
-    _COLLECTOR
+    frozenset(_NEVER)
     | _TRACERS
     | _MAKERS
     | _PATCHES
@@ -75,8 +102,7 @@ _HEARD = (
     | frozenset(
         {
             "object.__getattr__",
-            "sys.addaudithook",
-            "sys.setopencodehook",
+            HANDLER,
             "ctypes.dlopen",
             "ctypes.dlsym",
             "ctypes.dlsym/handle",
@@ -104,10 +130,15 @@ class Watch:
 
     def __init__(self, prefixes: tuple[str, ...]) -> None:
         self._alarm = -1
-        self._prefixes = (*prefixes, "<frozen ")
-        self._bottom: CodeType | None = None
+        self.prefixes = (*prefixes, "<frozen ")
+        self._written = tuple(prefix.encode() for prefix in (*self.prefixes, TEST_FILE))
+        self.bottom: CodeType | None = None
         """The code of the bare frame that the main thread's work begins in."""
         self.mode = QUIET
+        self.answering = 0
+        """The thread that answers the judge: no learner's code runs there."""
+        self._looking: dict[int, _Look] = {}
+        """By thread, the look that it is taking: what the hook itself does is not to be heard."""
         self._told: set[tuple[str, str]] = set()
 
     def install(self, alarm: int) -> None:
@@ -115,8 +146,16 @@ class Watch:
         self._alarm = alarm
         frame: FrameType | None = _get_frame(1)
         while frame is not None:
-            self._bottom, frame = frame.f_code, frame.f_back
+            self.bottom, frame = frame.f_code, frame.f_back
         sys.addaudithook(self._hook())
+
+    def answer_here(self) -> None:
+        """Take this thread as the one that answers the judge."""
+        self.answering = _get_thread()
+
+    def forget_looks(self) -> None:
+        """In a copy with one thread: forget what threads that are not there were looking at."""
+        self._looking.clear()
 
     def tell(self, code: str, text: str) -> None:
         """Send one alarm to the judge; the same one once."""
@@ -128,90 +167,228 @@ class Watch:
             except OSError:
                 return  # the pipe is full or closed; the judge sees the latter by itself
 
+    def mentions_a_library(self, data: Any) -> bool:
+        """Whether marshalled data holds a name of a library's file."""
+        return type(data) is not bytes or any(prefix in data for prefix in self._written)
+
     def _hook(self) -> Callable[[str, tuple[Any, ...]], None]:
-        heard = _HEARD
+        heard, looking = _HEARD, self._looking
 
         def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            mode = self.mode
-            if mode == QUIET or event not in heard:
+            if event not in heard:
                 return
-            self.mode = QUIET  # what the hook itself does is not to be heard
-            try:
-                self._consider(event, arguments, mode, _get_frame(1))
-            finally:
-                self.mode = mode
+            thread = _get_thread()
+            look = looking.get(thread)
+            if look is not None:
+                look.hear(event)
+            elif thread != self.answering:
+                look = looking[thread] = _Look(self)
+                try:
+                    look.consider(event, arguments)
+                finally:
+                    del looking[thread]
+                    look.close()
 
         return hook
 
-    def _consider(self, event: str, arguments: tuple[Any, ...], mode: int, frame: FrameType) -> None:
+
+class _Look:
+    """One look of the hook's at what was asked for, and by whom.
+
+    What it asks the interpreter for itself is counted: a handler of signals may run in the middle of it.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+        self._prefixes = watch.prefixes
+        # While the judge's own thread works nothing of a learner's runs here, but a handler of signals.
+        self._mode = LEARNER if watch.mode == LEARNER else TEST
+        self._unhooks = watch.mode == UNHOOKING
+        self._asked = 0
+        self._heard = 0
+
+    def hear(self, event: str) -> None:
+        """Hear what is asked for on this thread meanwhile."""
+        self._heard += 1
+        if event not in _OWN_QUESTIONS:
+            self._refuse(
+                "interrupted_look", "The code asked for something while the judge looked at who asks."
+            )
+
+    def close(self) -> None:
+        """Raise an alarm where somebody else has asked in between."""
+        if self._heard > self._asked:
+            self._watch.tell(
+                "interrupted_look", "The code looked at frames while the judge looked at who asks."
+            )
+
+    def _code(self, frame: FrameType) -> CodeType:
+        self._asked += 1
+        return frame.f_code
+
+    def _code_of(self, function: Any) -> CodeType:
+        self._asked += 1
+        code: CodeType = _get_code(function)
+        return code
+
+    def _held(self, target: Any, name: str) -> Any:
+        self._asked += 1
+        return getattr(target, name, None)
+
+    def consider(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Let it pass, or raise `NotHere` with an alarm."""
+        self._asked += 1
+        frame = _get_frame(2)
         if event in _MAKERS:
             self._consider_code(event, arguments, frame)
         elif event == "object.__getattr__":
-            self._consider_attribute(arguments, mode, frame)
+            self._consider_attribute(arguments, frame)
         elif event in _PATCHES:
             self._consider_patch(arguments, frame)
         elif event in _FRAMES or event in _TRACERS:
-            self._consider_frames(event, mode, frame)
-        elif self._is_responsible(frame, through=("/ctypes/",) if event.startswith("ctypes.") else ()):
-            self._refuse(*_NEVER.get(event, _NEVER["ctypes"]))
+            self._consider_frames(event, frame)
+        elif event == HANDLER:
+            self._consider_handler(frame)
+        elif event == _REFERENTS and arguments[0] and arguments[0][-1] is OURS:
+            return
+        elif event in _NEVER:
+            if event in _NEVER_BY_ANYBODY or self._is_responsible(frame) or not self._names(frame, event):
+                self._refuse(*_NEVER[event])
+        elif self._is_responsible(frame, through=("/ctypes/",)) or not self._calls_natively(frame):
+            self._refuse("native_call", "The code tried to call native code directly.")
 
-    def _consider_frames(self, event: str, mode: int, frame: FrameType) -> None:
+    def _consider_frames(self, event: str, frame: FrameType) -> None:
         if event in _TRACERS:
             # A learner may trace their own cells, but not other threads, nor everything the interpreter does.
-            own = mode == LEARNER and event != _MONITOR and not frame.f_code.co_name.endswith("_all_threads")
-            if not own and self._is_responsible(frame):
+            for_all = self._code(frame).co_name.endswith("_all_threads")
+            own = self._unhooks and self._code(frame) is self._watch.bottom
+            own = own or (self._mode == LEARNER and event != _MONITOR and not for_all)
+            if not own and (self._is_responsible(frame) or not self._names(frame, event)):
                 self._refuse("traced_test", "The code tried to trace the running test.")
         elif event != "sys._getframe":
-            if self._is_responsible(frame):
+            if self._is_responsible(frame) or (self._mode == TEST and not self._names(frame, event)):
                 self._refuse("read_frames", "The code looked at the frames of all threads.")
-        elif (mode == TEST or self._may_be_resumed(frame)) and self._gives_frame(frame):
+        elif (self._gives_frame(frame) or not self._names(self._past_inspecting(frame), event)) and (
+            self._mode == TEST or self._may_be_resumed(frame)
+        ):
             self._refuse("read_frames", "The code looked at the frames of the running test.")
+
+    def _past_inspecting(self, frame: FrameType) -> FrameType:
+        """Return who asked `inspect` for frames, or asked for them directly."""
+        while self._code(frame).co_filename.endswith("/inspect.py") and frame.f_back is not None:
+            frame = frame.f_back
+        return frame
 
     def _consider_code(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
         """Code that claims to come from a library's file would pass for a library."""
-        name = arguments[1] if len(arguments) > 1 else None
-        if type(name) is bytes:
-            name = name.decode("utf-8", "replace")
-        if type(name) is not str or not (name.startswith(self._prefixes) or name == TEST_FILE):
-            return
-        if self._is_responsible(_past_the_loader(frame)):
+        frame = self._past_announcing(frame)
+        if event.startswith("marshal."):
+            data = arguments[0] if arguments else None
+            if self._loads_a_library(frame) or not self._watch.mentions_a_library(data):
+                return
+        else:
+            name = arguments[1] if len(arguments) > 1 else None
+            if type(name) is bytes:
+                name = name.decode("utf-8", "replace")
+            if type(name) is not str or not (name.startswith(self._prefixes) or name == TEST_FILE):
+                return
+        loader = self._code(frame).co_filename.startswith("<frozen importlib")
+        if self._is_responsible(self._past_the_loader(frame)) or not (loader or self._names(frame, event)):
             self._refuse(
                 "forged_code", f"The code made code that claims to come from another file ({event})."
             )
 
-    def _consider_attribute(self, arguments: tuple[Any, ...], mode: int, frame: FrameType) -> None:
+    def _loads_a_library(self, frame: FrameType) -> bool:
+        """Whether the interpreter's loader reads a library's file of compiled code."""
+        code = self._code(frame)
+        if not code.co_filename.startswith("<frozen importlib") or code.co_name != "_compile_bytecode":
+            return False
+        path = frame.f_locals.get("bytecode_path")
+        return type(path) is str and path.startswith(self._prefixes)
+
+    def _consider_attribute(self, arguments: tuple[Any, ...], frame: FrameType) -> None:
         target, name = arguments[0], arguments[1]
         if name in _FRAME_ATTRIBUTES:
-            if (mode == TEST or _is_kept(target, name)) and self._gives_frame(frame):
+            # First what costs little: a traceback of 10,000 frames is told with as many questions.
+            asked = self._gives_frame(frame) or not self._names(frame, name)
+            if asked and (self._mode == TEST or self._is_kept(target, name)):
                 self._refuse("read_frames", "The code looked at the frames of the running test.")
-        elif name == "f_code" and type(target) is FrameType and mode == TEST and self._is_students(frame):
-            if target.f_code.co_filename in (TEST_FILE, _OWN_FILE):
+        elif name == "f_code" and type(target) is FrameType:
+            asked = self._is_students(frame) or not self._names(frame, name)
+            if asked and self._code(target).co_filename in (TEST_FILE, _OWN_FILE):
                 self._refuse("read_frames", "The code looked at the code of the running test.")
-        elif name in _GENERATOR_CODE and self._is_responsible(frame):
-            if getattr(target, name).co_filename == TEST_FILE:
+        elif name in _GENERATOR_CODE:
+            asked = self._is_responsible(frame) or not self._names(frame, name)
+            if asked and self._held(target, name).co_filename == TEST_FILE:
                 self._refuse("read_test", "The code looked into a generator of a test.")
-        elif name in _CODE_ATTRIBUTES and type(target) is FunctionType and self._is_responsible(frame):
-            code, reader = _code_of(target), frame.f_code
-            for_parameters = reader.co_filename.endswith("/inspect.py") and reader.co_name in _READERS
-            if code.co_filename == TEST_FILE and not for_parameters:
-                self._refuse("read_test", "The code looked into a function of a test.")
+        elif name in _CODE_ATTRIBUTES and type(target) is FunctionType:
+            self._consider_function(target, name, frame)
+
+    def _consider_function(self, target: FunctionType, name: str, frame: FrameType) -> None:
+        reader = self._code(frame)
+        if reader.co_filename.endswith("/inspect.py") and reader.co_name in _READERS:
+            return  # for its parameters
+        tests_own = self._code_of(target).co_filename == TEST_FILE
+        if tests_own and (self._is_responsible(frame) or not self._names(frame, name)):
+            self._refuse("read_test", "The code looked into a function of a test.")
 
     def _consider_patch(self, arguments: tuple[Any, ...], frame: FrameType) -> None:
         target = arguments[0]
-        is_librarys = type(target) is FunctionType and _code_of(target).co_filename.startswith(self._prefixes)
-        if is_librarys and self._is_responsible(frame):
+        if type(target) is not FunctionType:
+            return
+        if self._code_of(target).co_filename.startswith(self._prefixes) and self._is_responsible(frame):
             self._refuse("patched_function", f"The code tried to replace the code of {target.__qualname__}.")
 
+    def _consider_handler(self, frame: FrameType) -> None:
+        """A handler gets the frame that it interrupts, which may be the guard's, and may be gone after the test."""
+        frame = self._past_announcing(frame)
+        if self._mode == TEST and (self._is_students(frame) or not self._names(frame, HANDLER)):
+            self._watch.tell("signal_handler", "Code that a test called set a handler of signals.")
+
+    def _past_announcing(self, frame: FrameType) -> FrameType:
+        """Return who has done what was announced."""
+        while self._code(frame).co_filename.endswith(_ANNOUNCING) and frame.f_back is not None:
+            frame = frame.f_back
+        return frame
+
     def _refuse(self, code: str, text: str) -> None:
-        self.tell(code, text)
+        self._watch.tell(code, text)
         raise NotHere("This is not available while your work is being graded.")
 
     # Who asked
 
     def _is_students(self, frame: FrameType) -> bool:
-        name = frame.f_code.co_filename
-        ours = name == TEST_FILE or frame.f_code is self._bottom
-        return not ours and not name.startswith(self._prefixes)
+        code = self._code(frame)
+        ours = code.co_filename == TEST_FILE or code is self._watch.bottom
+        return not ours and not code.co_filename.startswith(self._prefixes)
+
+    def _names(self, frame: FrameType, event: str) -> bool:
+        """Whether the code in a frame says what is asked for.
+
+        Where it does not, C code asks that somebody has set up before: what a weak reference calls at an object's end,
+        what a test goes through. There is no frame of theirs then.
+        """
+        code = self._code(frame)
+        words = _WORDS.get(event) or {event.rpartition(".")[2]}
+        if not words.isdisjoint(code.co_names):
+            return True
+        return any(type(one) is str and one in words for one in code.co_consts)
+
+    def _calls_natively(self, frame: FrameType | None) -> bool:
+        """Whether the first code outside of `ctypes` is of a module that uses it."""
+        while frame is not None and "/ctypes/" in self._code(frame).co_filename:
+            frame = frame.f_back
+        if frame is None:
+            return False
+        code = self._code(frame)
+        if code.co_filename == _WATCHED_FILE:
+            return code.co_name == "version_reader"
+        names = frame.f_globals
+        return (
+            any("ctypes" in one for one in code.co_names)
+            or any(type(one) is str and "ctypes" in one for one in names)
+            or any(getattr(type(one), "__module__", None) in _NATIVE_MODULES for one in names.values())
+        )
 
     def _gives_frame(self, frame: FrameType) -> bool:
         """Whether a frame would reach student code: asked for by itself, or through a function that returns it."""
@@ -219,17 +396,17 @@ class Watch:
             return True
         if self._tells_text(frame):
             return False
+        code = self._code(frame)
         outer = frame.f_back
         if outer is None or not self._is_students(outer):
-            within = frame.f_code.co_filename.endswith(_FRAME_MODULES)
+            within = code.co_filename.endswith(_FRAME_MODULES)
             return within and self._is_responsible(frame, through=_FRAME_MODULES)
-        code = frame.f_code
         return code.co_name in _FRAME_FUNCTIONS or code.co_filename.endswith(_FRAME_MODULES)
 
     def _may_be_resumed(self, frame: FrameType | None) -> bool:
         """Whether student code here is a generator's or a coroutine's, or was called by one."""
         while frame is not None:
-            if frame.f_code.co_flags & _RESUMED and self._is_students(frame):
+            if self._code(frame).co_flags & _RESUMED and self._is_students(frame):
                 return True
             frame = frame.f_back
         return False
@@ -237,11 +414,11 @@ class Watch:
     def _tells_text(self, frame: FrameType | None) -> bool:
         """Whether student code has asked ``traceback.py`` for the text of an exception, and no more."""
         asked = None
-        while frame is not None and frame.f_code.co_filename.endswith("/traceback.py"):
+        while frame is not None and self._code(frame).co_filename.endswith("/traceback.py"):
             asked, frame = frame, frame.f_back
         if asked is None or frame is None or not self._is_students(frame):
             return False
-        return asked.f_code.co_name in _TELLING
+        return self._code(asked).co_name in _TELLING
 
     def _is_responsible(self, frame: FrameType | None, *, through: tuple[str, ...] = ()) -> bool:
         """Whether student code caused this, not a library that is just being imported.
@@ -249,7 +426,7 @@ class Watch:
         With ``through``, only library files of that name may stand in between.
         """
         while frame is not None:
-            name = frame.f_code.co_filename
+            name = self._code(frame).co_filename
             if self._is_students(frame):
                 return True
             if name == TEST_FILE or name.startswith("<frozen importlib"):
@@ -259,42 +436,39 @@ class Watch:
             frame = frame.f_back
         return False
 
+    def _is_kept(self, target: Any, name: str) -> bool:
+        """Whether a frame that a traceback or generator holds could be looked at within a test, or leads there."""
+        frame = self._held(target, name)
+        if frame is None:
+            return False
+        return bool(self._code(frame).co_flags & _RESUMED) or self._leads_to_us(frame)
 
-def _is_kept(target: Any, name: str) -> bool:
-    """Whether a frame that a traceback or generator holds could be looked at within a test, or leads there already."""
-    frame = getattr(target, name, None)
-    return (frame is not None and bool(frame.f_code.co_flags & _RESUMED)) or _leads_to_us(target, name)
+    def _leads_to_us(self, frame: FrameType | None) -> bool:
+        """Whether a frame is one of this module, of a test, or leads to a test.
 
+        Tracebacks of what was refused here begin with our own frames; those of a test's exception lead into the test.
+        """
+        while frame is not None:
+            if self._code(frame).co_filename in (TEST_FILE, _OWN_FILE, _VIEW_FILE):
+                return True
+            frame = frame.f_back
+        return False
 
-def _past_the_loader(frame: FrameType | None) -> FrameType | None:
-    """Return who had code made: the interpreter's loader is passed over, unless it imports a module."""
-    first = frame
-    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
-        if frame.f_code.co_name == "_find_and_load":
-            return first
-        frame = frame.f_back
-    return frame
-
-
-def _leads_to_us(target: Any, name: str) -> bool:
-    """Whether a traceback or generator holds a frame of this module, of a test, or one that leads to a test.
-
-    Tracebacks of what was refused here begin with our own frames; those of a test's exception lead into the test.
-    """
-    frame = getattr(target, name, None)
-    while frame is not None:
-        code = frame.f_code
-        if code.co_filename in (TEST_FILE, _OWN_FILE, _VIEW_FILE):
-            return True
-        frame = frame.f_back
-    return False
-
-
-def _code_of(function: Any) -> CodeType:
-    code: CodeType = _get_code(function)
-    return code
+    def _past_the_loader(self, frame: FrameType | None) -> FrameType | None:
+        """Return who had code made: the interpreter's loader is passed over, unless it imports a module."""
+        first = frame
+        while frame is not None:
+            code = self._code(frame)
+            if not code.co_filename.startswith("<frozen importlib"):
+                break
+            if code.co_name == "_find_and_load":
+                return first
+            frame = frame.f_back
+        return frame
 
 
 _get_code: Callable[[Any], Any] = FunctionType.__dict__["__code__"].__get__
-_OWN_FILE = _leads_to_us.__code__.co_filename
-_VIEW_FILE = os.path.join(os.path.dirname(_OWN_FILE), "view.py")
+_OWN_FILE = Watch.tell.__code__.co_filename
+_FOLDER = os.path.dirname(_OWN_FILE)
+_VIEW_FILE = os.path.join(_FOLDER, "view.py")
+_WATCHED_FILE = os.path.join(_FOLDER, "watched.py")

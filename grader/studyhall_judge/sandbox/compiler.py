@@ -29,9 +29,11 @@ from typing import Any, cast
 
 from studyhall_judge.sandbox.asserting import Asserting
 from studyhall_judge.sandbox.iteration import CALLERS, KEYWORDS
+from studyhall_judge.sandbox.lookups import is_constant, is_named, look_up, makes_what_it_seeks
 from studyhall_judge.sandbox.ownership import Owning, helper_statements, methods_of
 from studyhall_judge.sandbox.placeholders import BUILTIN, GUARD, TEST_FILE
 from studyhall_judge.sandbox.questions import (
+    CALCULATE,
     HAND_OUT,
     IDENTITIES,
     INSPECTORS,
@@ -40,6 +42,8 @@ from studyhall_judge.sandbox.questions import (
     MEMBERSHIPS,
     QUERIES,
     REARRANGES,
+    WRITE_DOWN,
+    asked_between,
 )
 
 _FLAGS = ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
@@ -261,7 +265,7 @@ class _Guarding(ast.NodeTransformer):
         self._facts = facts
 
     def _see(self, node: Any, question: str = "see") -> Any:
-        if not isinstance(node, _WORTH_A_LOOK + _DISPLAYS) or _is_constant(node):
+        if not isinstance(node, _WORTH_A_LOOK + _DISPLAYS) or is_constant(node):
             return node
         return _ask_guard(question, node)
 
@@ -302,6 +306,10 @@ class _Guarding(ast.NodeTransformer):
         return node
 
     def visit_Compare(self, node: ast.Compare) -> ast.AST:
+        if makes_what_it_seeks(node, _WORTH_A_LOOK):
+            look, *asked = look_up(node)
+            look.body = self.visit_Compare(look.body)
+            return ast.copy_location(ast.Call(look, [self.visit(one) for one in asked], []), node)
         self.generic_visit(node)
         compared = [node.left, *node.comparators]
         named = list(compared)
@@ -311,17 +319,16 @@ class _Guarding(ast.NodeTransformer):
                 compared[place] = self._see(one, "itself")  # nobody can forge who they are
                 continue
             looked_into = place > 0 and isinstance(node.ops[place - 1], ast.In | ast.NotIn)
-            if looked_into and _is_named(named[place - 1]) and isinstance(one, _WORTH_A_LOOK):
+            if looked_into and is_named(named[place - 1]) and isinstance(one, _WORTH_A_LOOK):
                 compared[place] = _ask_guard("place", copy.deepcopy(named[place - 1]), one, at=one)
                 continue
-            orders = not any(isinstance(operator, ast.In | ast.NotIn) for operator in beside)
-            compared[place] = self._see(one, "within" if looked_into else "lend" if orders else "see")
+            compared[place] = self._see(one, "within" if looked_into else asked_between(beside))
         node.left, *node.comparators = compared
         return node
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
-        node.left, node.right = self._see(node.left), self._see(node.right)
+        node.left, node.right = self._see(node.left, "operand"), self._see(node.right, "operand")
         return node
 
     def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
@@ -341,7 +348,7 @@ class _Guarding(ast.NodeTransformer):
 
     def visit_Match(self, node: ast.Match) -> ast.AST:
         self.generic_visit(node)
-        node.subject = self._see(node.subject, "lend")
+        node.subject = self._see(node.subject, "ordered")
         return node
 
     def visit_MatchClass(self, node: ast.MatchClass) -> ast.AST:
@@ -376,7 +383,9 @@ class _Guarding(ast.NodeTransformer):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         imported = self._is_imported(node.func)
         question = self._question(node, name, imported=imported)
-        if imported and name in INSPECTORS and question != "itself":
+        if (imported and name in INSPECTORS and question != "itself") or (
+            not imported and name in WRITE_DOWN
+        ):
             judges = False
         believed: ast.AST = self._believe(node, name)
         self.generic_visit(node)
@@ -405,7 +414,7 @@ class _Guarding(ast.NodeTransformer):
             return "within"
         if name.startswith("assert"):
             return "lend" if self._facts.masks else "compared"
-        return "lend" if imported else "see"
+        return "lend" if imported else "see" if name in CALCULATE else "handed"
 
     def _see_argument(self, node: ast.expr, question: str) -> ast.expr:
         if isinstance(node, ast.Starred):
@@ -453,25 +462,6 @@ def _asks_guard(question: str, node: ast.Call) -> bool:
 
 def _is_guard(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value == GUARD
-
-
-def _is_named(node: ast.AST) -> bool:
-    """Whether asking for a value again gives the same one, and calls nothing."""
-    if isinstance(node, ast.Tuple):
-        return all(_is_named(one) for one in node.elts)
-    return isinstance(node, ast.Name | ast.Constant)
-
-
-def _is_constant(node: ast.AST) -> bool:
-    if isinstance(node, ast.List | ast.Tuple | ast.Set):
-        return all(_is_constant(one) for one in node.elts)
-    if isinstance(node, ast.Dict):
-        return all(one is not None and _is_constant(one) for one in (*node.keys, *node.values))
-    if isinstance(node, ast.UnaryOp):
-        return _is_constant(node.operand)
-    if isinstance(node, ast.BinOp):
-        return _is_constant(node.left) and _is_constant(node.right)
-    return isinstance(node, ast.Constant)
 
 
 def main() -> None:

@@ -14,6 +14,8 @@ from studyhall_judge.sandbox.placeholders import TEST_FILE
 
 _LONGEST_TEXT = 2000
 _MAX_DEPTH = 20
+_MOST_FRAMES = 500
+"""From both ends of a traceback: an endless recursion may have a million."""
 _DEEPEST_JSON = 160
 """A little more than a value of a driven test can be: 50 dictionaries in each other are 150 lists (see `plain`)."""
 
@@ -51,12 +53,26 @@ def _place(trace: TracebackType | None) -> tuple[int | None, bool]:
     """Return the test's line that failed, and whether the error was raised by the test itself."""
     line: int | None = None
     in_test = False
+    looked_at = 0
     while trace is not None:
         in_test = trace.tb_frame.f_code.co_filename == TEST_FILE
         if in_test:
             line = trace.tb_lineno
         trace = trace.tb_next
+        looked_at += 1
+        if looked_at == _MOST_FRAMES:
+            trace = last_frames(trace, _MOST_FRAMES)
     return line, in_test
+
+
+def last_frames(trace: TracebackType | None, number: int) -> TracebackType | None:
+    """Return a traceback's end. What is between is passed over: each frame that is looked at asks the audit hook."""
+    ahead = trace
+    for _ in range(number):
+        ahead = ahead and ahead.tb_next
+    while ahead is not None and trace is not None:
+        ahead, trace = ahead.tb_next, trace.tb_next
+    return trace
 
 
 def plain_outputs(outputs: list[dict[str, Any]]) -> list[dict[str, Any]]:

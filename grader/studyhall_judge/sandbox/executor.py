@@ -29,7 +29,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from studyhall_judge.sandbox import root, wire
-from studyhall_judge.sandbox.audit import LEARNER, QUIET, TEST, Watch
+from studyhall_judge.sandbox.announcing import announce
+from studyhall_judge.sandbox.audit import LEARNER, QUIET, TEST, UNHOOKING, Watch
 from studyhall_judge.sandbox.describing import is_plain
 from studyhall_judge.sandbox.examiner import REHEARSED, Examiner
 from studyhall_judge.sandbox.front import Front
@@ -63,7 +64,7 @@ _release_signals = partial(_signal.pthread_sigmask, _signal.SIG_UNBLOCK, _signal
 _HOOKS = {"sys.settrace": (sys.gettrace, sys.settrace), "sys.setprofile": (sys.getprofile, sys.setprofile)}
 
 _OWN_THREADS = 2
-_LOOKS_AT_THREADS = 200
+_LOOKS_AT_THREADS = 1000
 _MOMENT_SECONDS = 0.0005
 _WITH_INIT = 2
 _MOST_OTHERS = 8
@@ -158,6 +159,7 @@ class Executor:
         # The working folder comes last: a file beside the notebook never hides a library.
         sys.path[:] = [entry for entry in sys.path if entry] + [root.WORK]
         let_only_tests_skip()
+        announce()
         self._watch = Watch(libraries)
         guard = Guard(all_types(), libraries, self._on_forged)
         self._examiner = Examiner(self._shell, self._outputs, guard)
@@ -192,6 +194,7 @@ class Executor:
         _thread.stack_size(before)
 
     def _guarded(self, work: partial[None]) -> None:
+        self._watch.answer_here()
         # Signals are the main thread's: one that arrived here would not wake a learner's sleep.
         _signal.pthread_sigmask(_signal.SIG_BLOCK, _signal.valid_signals())
         try:
@@ -239,7 +242,7 @@ class Executor:
 
     def _call(self, *functions: Callable[[], Any]) -> tuple[Any, ...]:
         """Have C functions called on the main thread, with no frame of ours beneath them."""
-        values: tuple[Any, ...] = self._do(partial(tuple, map(operator.call, functions)), TEST)
+        values: tuple[Any, ...] = self._do(partial(tuple, map(operator.call, functions)), UNHOOKING)
         return values
 
     def _done(self) -> Any:
@@ -362,8 +365,12 @@ class Executor:
         """
         left = self._threads() - _OWN_THREADS
         self._watch.tell("left_threads", f"Threads that a cell left running were ended: {left}.")
-        go_on = partial(self._start, partial(self._arrive, answer, is_broken))
+        go_on = partial(self._begin_again, partial(self._arrive, answer, is_broken))
         self._do(partial(self._examiner.copy_without_threads, go_on), TEST)
+
+    def _begin_again(self, work: partial[None]) -> None:
+        self._watch.forget_looks()
+        self._start(work)
 
     def _arrive(self, answer: dict[str, Any], is_broken: Callable[[], bool]) -> None:
         """Go on in the copy, where the answer is still owed."""

@@ -22,6 +22,7 @@ from studyhall_judge.sandbox.locked_classes import LockedClasses
 from studyhall_judge.sandbox.watched import (
     Record,
     forget_false_patterns,
+    is_librarys_own,
     pattern_caches,
     take_records,
     take_records_of,
@@ -200,8 +201,9 @@ class Guards:
         for name, value in list(record.changes()):
             if name in self._allowed_names:
                 continue
+            if not is_librarys_own(record, name):
+                self._report(f"{record.name}.{name}")
             record.put(name, value)
-            self._report(f"{record.name}.{name}")
 
     def _restore_kinds(self) -> None:
         """A module or object given another class answers for its names in its own way."""

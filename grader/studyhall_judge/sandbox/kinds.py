@@ -7,6 +7,7 @@ has a say about comparisons is forged.
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from collections.abc import Callable
 from numbers import Number
@@ -68,6 +69,12 @@ _CALCULATIONS = frozenset(f"__{name}__" for name in ("abs", "neg", "pos", "float
     f"__r{name}__" for name in _ARITHMETIC
 )
 """What of that decides nothing about a tuple, which is no number."""
+
+ORDERING = _FORGEABLE - _CALCULATIONS
+"""What of that decides where a test compares or orders, and calculates nothing."""
+
+EQUALING = ORDERING - {"__lt__", "__le__", "__gt__", "__ge__"}
+"""What of that decides where it asks only whether two are equal."""
 
 _FORGEABLE_BY_OBJECTS = _FORGEABLE - {"__len__", "__iter__", "__next__", "__getitem__"}
 """The same for objects that are no subclass of a plain type: being a container decides nothing by itself."""
@@ -225,10 +232,15 @@ class Kinds:
         """Whether a class of the learner's is a named tuple's."""
         return issubclass(kind, tuple) and any("_fields" in namespace_of(one) for one in _mro(kind))
 
-    def only_calculates(self, kind: type) -> bool:
-        """Whether a class of the learner's says nothing of comparisons but how its objects are added and the like."""
-        said = {name for one in self.strangers(kind) for name in _FORGEABLE & set(namespace_of(one))}
-        return said <= _CALCULATIONS and type(kind) in self._trusted
+    def decides(self, kind: type, asked: frozenset[str]) -> bool:
+        """Whether a class of the learner's says something itself of what is asked."""
+        return type(kind) not in self._trusted or any(
+            self._own_words(one, asked) for one in self.strangers(kind)
+        )
+
+    def is_number(self, kind: type) -> bool:
+        """Whether objects of a class are numbers, which a library may calculate with."""
+        return issubclass(kind, Number) or issubclass(kind, (dt.date, dt.timedelta))
 
     def inherits(self, kind: type, base: type) -> bool:
         """Whether a class has another one among its bases, whatever the other one says."""

@@ -27,6 +27,7 @@ _FRONT = ("placeholders", "describing", "plain", "driving", "pools", "front")
 _BACK = (
     "limits",
     "wire",
+    "questions",
     *_FRONT,
     "assertions",
     "iteration",
@@ -36,6 +37,8 @@ _BACK = (
     "records",
     "reading",
     "sorts",
+    "looks",
+    "own_names",
     "values",
     "audit",
     "watched",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 MATCHERS = frozenset({"approx", "ANY", "Mock", "MagicMock", "AsyncMock"})
 """What tests import to compare with, or to hand to a learner's function; believed only where a test made it itself."""
 
@@ -22,6 +24,14 @@ INSPECTORS = frozenset(
 HAND_OUT = frozenset({"len", "isinstance", "enumerate", "zip", "iter", "reversed", "list", "tuple"})
 """Builtins that decide nothing by what a container holds."""
 
+CALCULATE = frozenset(
+    {"abs", "bin", "chr", "complex", "divmod", "float", "hex", "int", "oct", "pow", "round", "sum"}
+)
+"""Builtins that calculate with what they are given."""
+
+WRITE_DOWN = frozenset({"ascii", "format", "print", "repr", "str"})
+"""Builtins that ask an object for its own text, and tell it nothing."""
+
 LOOK_AT = frozenset({"id", "callable"})
 """Builtins that say what something is."""
 
@@ -33,3 +43,14 @@ REARRANGES = frozenset(
 
 IDENTITIES = frozenset({"assertIs", "assertIsNot"})
 MEMBERSHIPS = frozenset({"assertIn", "assertNotIn"})
+
+OURS = object()
+"""Goes along when the guard asks the collector what an object refers to: nobody else has it."""
+
+
+def asked_between(operators: list[ast.cmpop]) -> str:
+    """Return what the guard is asked of something between these operators."""
+    if any(isinstance(one, ast.In | ast.NotIn) for one in operators):
+        return "sought"
+    equals = (ast.Eq, ast.NotEq, ast.Is, ast.IsNot)
+    return "equal" if all(isinstance(one, equals) for one in operators) else "ordered"

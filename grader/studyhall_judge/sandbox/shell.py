@@ -20,12 +20,15 @@ import zlib
 from types import CodeType, TracebackType
 from typing import Any
 
+import IPython
 from IPython.core.compilerop import CachingCompiler
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 from IPython.core.error import StdinNotImplementedError, UsageError
 from IPython.core.history import HistoryManager
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+
+from studyhall_judge.sandbox.describing import last_frames
 
 MAX_OUTPUTS = 1000
 """Outputs of one cell that are kept; streams of one name in a row count as one."""
@@ -39,6 +42,8 @@ _MAYBE_IPYTHON = re.compile(r"[%!?\x0c]")
 
 _WAITING_FOR_A_PROCESS = "waitpid-"
 """How asyncio names a thread that ends with a process."""
+
+_WHAT_RUNS_CELLS = (os.path.dirname(IPython.__file__), os.path.dirname(__file__))
 
 _COROUTINE = 0x80
 """CO_COROUTINE: the flag of code that awaits."""
@@ -341,6 +346,13 @@ def _pieces(statements: list[ast.stmt], name: str, compiler: Any) -> list[CodeTy
     return pieces
 
 
+def _below_the_cell(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the cell's own first level on: what runs cells is of no use to whoever reads it."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_WHAT_RUNS_CELLS):
+        trace = trace.tb_next
+    return trace
+
+
 def describe_error(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> dict[str, Any]:
@@ -353,7 +365,8 @@ def describe_error(
         lines = [f"{kind.__name__}: {value}"]
     else:
         try:
-            lines = traceback.format_exception(kind, error, trace, limit=-MAX_FRAMES, chain=False)
+            own = last_frames(_below_the_cell(trace), MAX_FRAMES)
+            lines = traceback.format_exception(kind, error, own, chain=False)
         except Exception:  # noqa: BLE001 - as above
             lines = [f"{kind.__name__}: {value}"]
     return {

@@ -15,6 +15,9 @@ from collections.abc import Iterator
 from types import CodeType, TracebackType
 from typing import Any
 
+__unittest = True
+"""What has `unittest` leave the frames of this module out of what it shows, as it does with its own."""
+
 _FOLDERS = tuple(os.path.dirname(module.__file__ or "") + os.sep for module in (unittest, asyncio))
 _FILES = (contextlib.__file__, __file__)
 _WORDS = ("skip", "subtest")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import collections
 from types import (
     BuiltinFunctionType,
@@ -12,6 +13,7 @@ from types import (
     NoneType,
     NotImplementedType,
 )
+from typing import Any
 
 ATOMS: frozenset[type] = frozenset(
     {
@@ -45,3 +47,16 @@ KEYS: frozenset[type] = frozenset({type({}.keys()), type(collections.OrderedDict
 ITEMS: frozenset[type] = frozenset({type({}.items()), type(collections.OrderedDict().items())})
 
 FLAT: frozenset[type] = frozenset({str, bytes, bytearray, range})
+
+_COPIED = MAPPINGS | {list, set, collections.deque}
+_count_threads = _thread._count  # noqa: SLF001 - threading's own count can be changed
+_OWN_THREADS = 1
+"""The judge's own, beside the main one, which is not counted."""
+
+
+def still(value: Any, kind: Any) -> Any:
+    """Return a container that stays as it is: where a learner's thread runs, it could change what was looked at."""
+    if _count_threads() <= _OWN_THREADS:
+        return value
+    is_table = hasattr(kind, "dtype") or hasattr(kind, "dtypes")
+    return kind.copy(value) if is_table or kind in _COPIED else value

@@ -9,77 +9,63 @@ are exempt: comparing them is the point of the test.
 
 from __future__ import annotations
 
-import builtins
 import collections
 import gc
 import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import chain
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 from studyhall_judge.sandbox.assertions import Failures
-from studyhall_judge.sandbox.insides import batches_of, find_inside, is_array, is_masked
+from studyhall_judge.sandbox.insides import batches_of, find_inside, is_array, is_masked, items_of
 from studyhall_judge.sandbox.iteration import without_end
-from studyhall_judge.sandbox.kinds import Kinds, holds_nothing, name_of
-from studyhall_judge.sandbox.placeholders import BUILTIN, OWN
-from studyhall_judge.sandbox.reading import READERS, as_librarys
+from studyhall_judge.sandbox.kinds import EQUALING, ORDERING, Kinds, holds_nothing, name_of
+from studyhall_judge.sandbox.looks import DEAR, DEAREST, Looks
+from studyhall_judge.sandbox.own_names import OwnNames
+from studyhall_judge.sandbox.questions import OURS
+from studyhall_judge.sandbox.reading import COLLECTIONS, READERS, as_librarys, counter
 from studyhall_judge.sandbox.records import Record, record, record_of
-from studyhall_judge.sandbox.sorts import ATOMS, FLAT, HASHED, ITEMS, KEYS, MAPPINGS, SEQUENCES
+from studyhall_judge.sandbox.sorts import ATOMS, FLAT, HASHED, ITEMS, KEYS, MAPPINGS, SEQUENCES, still
 from studyhall_judge.sandbox.view import MIX, SEE, View, hidden, value_of
 
 MAX_SCANNED = 1_000_000
-"""Elements of a container that are looked at one by one; a comparison of more is left as it is. No number of plain
-values is too big."""
+"""Elements of a container that are looked at one by one; where one of more is forged, none is believed."""
 
 MAX_DEPTH = 50
 """How deep containers are rebuilt where one of their values is forged."""
 
-FREE_LOOKS = 8_000_000
-"""Elements that one test has looked at afresh, whatever it has seen before: a fifth of a second. After that containers
-are taken for what they were found to be, or a test that looks for thousands of words among thousands would not end."""
+_LENT: frozenset[str] = frozenset(())
+"""Asked by a library: of numbers it may want anything."""
 
-MORE_LOOKS = 40_000_000
-"""Elements that it has looked at after that, where a size had changed. Then only what has doubled is looked at."""
-
-_DEAR = 40
-"""How many elements of which only the class is looked at take the time of one that is looked into."""
-
-_DEAREST = 400
-"""The same for one that something has to stand in for."""
-
-_SMALL = 64
-"""Elements of a container that is always looked at afresh."""
-
-_MOST_REMEMBERED = 64
-_NOTHING_KNOWN: tuple[Any, int, list[Any], Any] = (None, 0, [], None)
+_FORGED_INSIDE = "a value in a table or array compares itself in its own way"
 
 _CHANGES = frozenset({"remove", "discard", "difference_update", "intersection_update"})
 """Methods that compare and change what they belong to, which so has to be that itself."""
 
 
-class Guard:
+class Guard(OwnNames):
     """What compiled tests call. ``on_forged`` is told once per forged class."""
 
     def __init__(
         self, trusted: frozenset[type], prefixes: tuple[str, ...], on_forged: Callable[[str], None]
     ) -> None:
+        super().__init__()
         self._kinds = Kinds(trusted | {View, Record}, prefixes)
         self._on_forged = on_forged
         self.failures = Failures(prefixes)
         self._told: set[str] = set()
+        self._asked: frozenset[str] | None = None
+        """The methods that decide what the test asks at the moment; None where any may."""
         self._atoms = set(ATOMS)
         """Types of plain values: those above, and of the libraries' what this guard has met."""
+        self._believed: set[type] = set()
+        """Classes of which this test has met objects, and takes them as they are."""
         self._arrays: dict[type, bool] = {}
-        self._looks_left = FREE_LOOKS
-        self._remembered: dict[int, tuple[Any, int, list[Any], Any]] = {}
-        """Big containers by identity, the last ones: each with its size, what it held, and what it was found to be."""
+        self._looks = Looks()
         self._made: list[Any] = []
-        self._namespace: dict[str, Any] = {}
-        for name, value in vars(builtins).items():
-            setattr(self, BUILTIN + name, value)
 
     def start(
         self,
@@ -94,42 +80,14 @@ class Guard:
             namespace: where it runs.
             own: what names stand for that it reads from here, from the start.
         """
-        self._kinds.start(exempt, self._bound)
+        self._kinds.start(exempt, self.bound)
         self.failures.start()
-        self._looks_left = FREE_LOOKS
+        self._looks = Looks()
+        self._asked = None
+        self._believed = set()
         self._arrays = {}
-        self._remembered = {}
         self._made = []
-        self._namespace = namespace or {}
-        attributes = vars(self)
-        for name in [name for name in attributes if name.startswith(OWN)]:
-            del attributes[name]
-        for name, value in (own or {}).items():
-            attributes[OWN + name] = value
-
-    def __getattr__(self, name: str) -> Any:
-        """Return a name of the test's own that it has not bound here: as Python would look it up.
-
-        Raises:
-            NameError: as for any name that does not exist.
-        """
-        plain = name.removeprefix(OWN)
-        if plain == name:
-            raise AttributeError(name)
-        if plain in self._namespace:
-            return self._namespace[plain]
-        found = vars(self).get(BUILTIN + plain, self)
-        if found is self:
-            raise NameError(f"name '{plain}' is not defined", name=plain)
-        return found
-
-    def own(self, name: str) -> Any:
-        """Return what the test has bound one of its own names to; the guard itself where it has not."""
-        return vars(self).get(OWN + name, self)
-
-    def _bound(self, name: str) -> Any:
-        mine = self.own(name)
-        return self._namespace.get(name) if mine is self else mine
+        self.start_names(namespace or {}, own or {})
 
     def defined(self, kind: Any) -> Any:
         """Return a class that the test has just defined; how its objects compare is the test's own affair."""
@@ -158,14 +116,14 @@ class Guard:
     def see(self, value: Any) -> Any:
         """Return what a test may compare in place of ``value``."""
         kind = type(value)
-        if kind in self._atoms:
+        if kind in self._atoms or kind in self._believed:
             return value
         if kind in SEQUENCES:
             return self._see_sequence(value, kind, 0)
         return self._see(value, kind, 0)
 
     def _see(self, value: Any, kind: type, depth: int) -> Any:  # noqa: PLR0911 - one for each sort of value
-        if kind in self._atoms or kind in (View, Record):
+        if kind in self._atoms or kind in self._believed or kind in (View, Record):
             return value
         if depth > MAX_DEPTH:
             return self._see_deep(value)
@@ -185,17 +143,24 @@ class Guard:
             return self._unmask(value, kind, depth)
         if self._is_array(kind):
             return self._see_array(value, kind, depth)
-        return self._see_librarys(value, kind)
+        return self._see_librarys(value, kind, depth)
 
-    def _see_librarys(self, value: Any, kind: type) -> Any:
+    def _see_librarys(self, value: Any, kind: type, depth: int) -> Any:
         """Look into an object of a library's class, or of one that says nothing of comparisons."""
         if holds_nothing(kind):
             self._atoms.add(kind)
             return value
-        inside = self._kinds.compares(kind) and find_inside(
-            value, self._kinds.is_forged, self._kinds.compares
-        )
-        return self._view(value, inside) if inside else value
+        if not self._kinds.compares(kind):
+            self._believed.add(kind)
+            return value
+        much = self._looks.parts_left > 0
+        inside, looked_at = find_inside(value, self._kinds.is_forged, self._kinds.compares, much=much)
+        self._looks.parts_left -= looked_at
+        if inside is None:
+            return value
+        if issubclass(kind, COLLECTIONS):
+            return self._read(value, kind, depth)
+        return self._view(value, inside)
 
     def _is_array(self, kind: type) -> bool:
         known = self._arrays.get(kind)
@@ -204,41 +169,47 @@ class Guard:
         return known
 
     def _see_sequence(self, value: Any, kind: type, depth: int) -> Any:
+        value = still(value, kind)
         size = len(value)
-        if (known := self._recall(value, size, value)) is not None:
+        if (known := self._looks.recall(value, size, value)) is not None:
             return known
-        self._looks_left -= size
-        if set(map(type, value)) <= self._atoms:
-            return self._remember(value, size, value)
+        self._looks.left -= size
+        kinds = set(map(type, value))
+        if kinds <= self._atoms or kinds - self._atoms <= self._believed:
+            return self._looks.remember(value, size, value)
         if size > MAX_SCANNED:
-            return value
-        self._looks_left -= size * _DEAR
+            return self._see_deep(value)
+        self._looks.left -= size * DEAR
         seen = [self._see(item, type(item), depth + 1) for item in value]
         if all(map(_is, seen, value)):
-            return self._remember(value, size, value)
-        return self._remember(value, size, kind(seen))
+            return self._looks.remember(value, size, value)
+        return self._looks.remember(value, size, kind(seen))
 
     def _see_mapping(self, value: Any, kind: type, depth: int) -> Any:
         if value is self._namespace:
             return value
+        value = still(value, kind)
         size = len(value)
-        if (known := self._recall(value, size, chain(value, dict.values(value)))) is not None:
+        if (known := self._looks.recall(value, size, chain(value, dict.values(value)))) is not None:
             return known
-        self._looks_left -= 2 * size
+        self._looks.left -= 2 * size
         if set(map(type, dict.keys(value))) | set(map(type, dict.values(value))) <= self._atoms:
-            return self._remember(value, size, value)
+            return self._looks.remember(value, size, value)
         if size > MAX_SCANNED:
-            return value
-        self._looks_left -= 2 * size * _DEAR
+            return self._see_deep(value)
+        self._looks.left -= 2 * size * DEAR
         ordered = kind is collections.OrderedDict
         items = list(collections.OrderedDict.items(value) if ordered else dict.items(value))
         seen = [(self._see(k, type(k), depth + 1), self._see(v, type(v), depth + 1)) for k, v in items]
         if all(a is c and b is d for (a, b), (c, d) in zip(items, seen, strict=True)):
-            return self._remember(value, size, value)
-        return self._remember(value, size, kind(seen) if ordered else dict(seen), dict.values(value))
+            return self._looks.remember(value, size, value)
+        made = kind(seen) if ordered else dict(seen)
+        if kind is collections.Counter:
+            made = counter(made)
+        return self._looks.remember(value, size, made, dict.values(value))
 
     def _see_deep(self, value: Any) -> Any:
-        """See what lies too deep to be rebuilt: believed as it is, or not at all."""
+        """See what lies too deep to be rebuilt, or is too much: believed as it is, or not at all."""
         known: set[int] = set()
         waiting = [value]
         while waiting:
@@ -255,34 +226,15 @@ class Guard:
                 return self._view(value, kind)
         return value
 
-    def _recall(self, value: Any, size: int, held: Iterable[Any]) -> Any:
-        """Return what a big container was found to be, once a test has looked at very much; None if that is unknown."""
-        if self._looks_left > 0 or size <= _SMALL:
-            return None
-        of, before, contents, seen = self._remembered.get(id(value), _NOTHING_KNOWN)
-        if of is not value or not all(map(_is, contents, held)):
-            return None
-        as_before = before == size or (seen is value and self._looks_left < -MORE_LOOKS and size < 2 * before)
-        return seen if as_before else None
-
-    def _remember(self, value: Any, size: int, seen: Any, values: Iterable[Any] = ()) -> Any:
-        if self._looks_left <= 0 and size > _SMALL:
-            while len(self._remembered) >= _MOST_REMEMBERED:
-                del self._remembered[next(iter(self._remembered))]
-            # What stands for it stands for what it holds now.
-            contents = [] if seen is value else [*value, *values]
-            self._remembered[id(value)] = value, size, contents, seen
-        return seen
-
     def _see_proxy(self, value: Any, depth: int) -> Any:
         """A proxy compares as what it stands for."""
-        (inner,) = _referents(value)
+        (inner,) = _referents(value, OURS)
         seen = self._see(inner, type(inner), depth + 1)
         return value if seen is inner else seen
 
     def _see_keys(self, value: Any, kind: type, depth: int) -> Any:
         """What a dictionary shows of itself compares as a set of it."""
-        (inner,) = _referents(value)
+        (inner,) = _referents(value, OURS)
         seen = self._see(inner, type(inner), depth + 1)
         if seen is inner:
             return value
@@ -295,17 +247,26 @@ class Guard:
             if self._kinds.answers_itself(kind, librarys):
                 self._tell(name_of(kind))
             value = as_librarys(value, librarys)
+        value = still(value, librarys)
         self._strip(value, librarys)
         size = value.size if hasattr(value, "size") else 0
-        if (known := self._recall(value, size, ())) is not None:
+        if (known := self._looks.recall(value, size, ())) is not None:
             return known
         left = MAX_SCANNED
-        for items in batches_of(value):
-            self._looks_left -= len(items)
-            if left > 0 and not set(map(type, items)) <= self._atoms:
+        for batch in batches_of(value, self._kinds.is_forged):
+            shared = type(batch) is not list
+            if shared and self._looks.knows(batch):
+                continue
+            items = items_of(batch) if shared else batch
+            self._looks.left -= 2 * len(items) if shared else len(items)
+            if not set(map(type, items)) <= self._atoms:
                 self._look_into(items[:left], depth)
-                left -= len(items)
-        return self._remember(value, size, value)
+                if (rest := items[left:]) and self._see_deep(rest) is not rest:
+                    raise TypeError(_FORGED_INSIDE)
+                left = max(0, left - len(items))
+            if shared:
+                self._looks.note(batch)
+        return self._looks.remember(value, size, value)
 
     def _look_into(self, items: list[Any], depth: int) -> None:
         """Look into what an array or table holds.
@@ -313,11 +274,11 @@ class Guard:
         Raises:
             TypeError: one of its values is forged.
         """
-        self._looks_left -= len(items) * _DEAR
+        self._looks.left -= len(items) * DEAR
         for item in items:
             if self._see(item, type(item), depth + 1) is not item:
                 self._tell(name_of(type(item)))
-                raise TypeError("a value in a table or array compares itself in its own way")
+                raise TypeError(_FORGED_INSIDE)
 
     def _strip(self, value: Any, kind: type) -> None:
         """Remove methods that were put over a table's own."""
@@ -333,17 +294,38 @@ class Guard:
             self._told.add(name)
             self._on_forged(name)
 
+    def _tell_of(self, kind: type, names: frozenset[str] | None = None) -> None:
+        """Tell of a class whose objects are read past it, where it says something of what is asked."""
+        asked = self._asked
+        if asked is _LENT:
+            asked = None if self._kinds.is_number(kind) else ORDERING
+        if names is not None:
+            asked = names if asked is None else asked & names
+        if asked is None or self._kinds.decides(kind, asked):
+            self._tell(name_of(kind))
+
+    def _about(self, asked: frozenset[str], look: Callable[[Any], Any], value: Any) -> Any:
+        """Look at a value of which only this is asked."""
+        before, self._asked = self._asked, asked
+        try:
+            return look(value)
+        finally:
+            self._asked = before
+
     def _unmask(self, value: Any, kind: type, depth: int) -> Any:
         if self._kinds.is_record(kind):
-            if not self._kinds.only_calculates(kind):
-                self._tell(name_of(kind))
-            return record(
-                value, self._see_sequence((*tuple.__iter__(value),), tuple, depth), hidden(self._answer)
-            )
+            self._tell_of(kind, ORDERING)
+        elif any(issubclass(kind, plain) for plain, _read in READERS):
+            self._tell_of(kind)
+        return self._read(value, kind, depth)
+
+    def _read(self, value: Any, kind: type, depth: int) -> Any:
+        """Return what an object of a learner's class holds, without asking the class; else what stands for it."""
+        if self._kinds.is_record(kind):
+            parts = self._see_sequence((*tuple.__iter__(value),), tuple, depth)
+            return record(value, parts, hidden(self._answer))
         for plain, read in READERS:
-            if issubclass(kind, plain):
-                self._tell(name_of(kind))
-                found = read(value)
+            if issubclass(kind, plain) and (found := read(value)) is not None:
                 return self._see(found, type(found), depth + 1)
         numpy = sys.modules.get("numpy")
         if numpy is not None and issubclass(kind, numpy.ndarray):
@@ -364,7 +346,7 @@ class Guard:
         return self._stand_in(value, mixed=True)
 
     def _stand_in(self, value: Any, *, mixed: bool = False) -> View:
-        self._looks_left -= _DEAREST
+        self._looks.left -= DEAREST
         return View(value, hidden(self._answer), mixed=mixed)
 
     def _answer(self, asked: tuple[int, Any]) -> Any:
@@ -382,15 +364,42 @@ class Guard:
 
     # What else a test asks
 
-    def lend(self, value: Any) -> Any:
-        """Return what a library's function may take, or a comparison: it may look at what the value hands out."""
+    def equal(self, value: Any) -> Any:
+        """Return what a test may ask whether it is equal to something."""
+        return value if type(value) in self._atoms else self._about(EQUALING, self._lend, value)
+
+    def sought(self, value: Any) -> Any:
+        """Return what a test may look for in something, or ask only what it holds."""
+        kind = type(value)
+        known = kind in self._atoms or kind in self._believed
+        return value if known else self._about(EQUALING, self.see, value)
+
+    def ordered(self, value: Any) -> Any:
+        """Return what a test may ask whether it comes before something."""
+        return value if type(value) in self._atoms else self._about(ORDERING, self._lend, value)
+
+    def operand(self, value: Any) -> Any:
+        """Return what a test may calculate with: of plain containers what they hold has no say in that."""
         kind = type(value)
         if kind in self._atoms:
             return value
-        seen = self.see(value)
-        if seen is not value or not self._kinds.is_container(kind):
-            return seen
-        return self._opened(value, kind)
+        plain = kind in SEQUENCES or kind in MAPPINGS
+        return self._about(EQUALING, self.see, value) if plain else self.see(value)
+
+    def handed(self, value: Any) -> Any:
+        """Return what a builtin may take that calculates nothing."""
+        kind = type(value)
+        known = kind in self._atoms or kind in self._believed
+        return value if known else self._about(ORDERING, self.see, value)
+
+    def lend(self, value: Any) -> Any:
+        """Return what a library's function may take."""
+        return value if type(value) in self._atoms else self._about(_LENT, self._lend, value)
+
+    def _lend(self, value: Any) -> Any:
+        """Return what a library may compare: it may look at what the value hands out."""
+        seen, kind = self.see(value), type(value)
+        return self._opened(value, kind) if seen is value and self._kinds.is_container(kind) else seen
 
     def outside(self, value: Any) -> Any:
         """Return what a test may ask how long it is, or for its elements: each is looked at when its turn comes."""
@@ -401,11 +410,11 @@ class Guard:
             or (self._is_array(kind) and self._kinds.librarys(kind) is kind)
         ):
             return value
-        return self.see(value)
+        return self.sought(value)
 
     def truth(self, value: Any) -> Any:
         """Return what a test may ask whether it is true: a plain container is by how many elements it has."""
-        return value if type(value) in SEQUENCES or type(value) in MAPPINGS else self.see(value)
+        return value if type(value) in SEQUENCES or type(value) in MAPPINGS else self.sought(value)
 
     def iterated(self, value: Any) -> Any:
         """Return what a test goes through: a list, a text or a mapping of a learner's class hands out what it holds."""
@@ -413,7 +422,7 @@ class Guard:
         if kind in self._atoms or kind in SEQUENCES or kind in MAPPINGS:
             return value
         plain = any(issubclass(kind, one) for one, _read in READERS)
-        return self.see(value) if plain and self._kinds.is_forged(kind) else value
+        return self.sought(value) if plain and self._kinds.is_forged(kind) else value
 
     def itself(self, value: Any) -> Any:
         """Return what a test asks who it is."""
@@ -430,7 +439,7 @@ class Guard:
         """Return what a test may look for something in."""
         if type(value) in FLAT:
             return value
-        seen = self.lend(value)
+        seen = self.equal(value)
         if seen is value and isinstance(value, Iterator) and not self._kinds.strangers(type(value)):
             return map(self.see, value)
         return seen
@@ -449,7 +458,9 @@ class Guard:
             return value
         is_value = issubclass(kind, (int, float, complex, str, bytes))
         librarys = is_value or (self._is_array(kind) and not self._kinds.is_exempt(kind))
-        return self.see(value) if librarys and hasattr(self._kinds.librarys(kind), name) else value
+        if librarys and hasattr(self._kinds.librarys(kind), name):
+            return self._about(EQUALING | {name}, self.see, value)
+        return value
 
     def ask(self, value: Any, name: str, /, *arguments: Any, **named: Any) -> Any:
         """Call a method that only compares, such as ``count``; a learner's own one gets its arguments untouched."""
@@ -460,8 +471,8 @@ class Guard:
         if kind in SEQUENCES or kind in MAPPINGS:
             if any(map(self._is_own, arguments)) and all(map(self._is_own, value)):
                 return getattr(value, name)(*arguments, **named)  # among the learner's own
-            asked = value if name in _CHANGES else self.see(value)
-            return getattr(asked, name)(*map(self.see, arguments), **named)
+            asked = value if name in _CHANGES else self.handed(value)
+            return getattr(asked, name)(*map(self.handed, arguments), **named)
         if self._kinds.strangers(kind) and not self._is_array(kind):
             if any(is_array(type(one)) for one in arguments) and not self._kinds.is_exempt(kind):
                 self._tell(name_of(kind))  # it passes for a table
@@ -474,7 +485,7 @@ class Guard:
         kind = type(value)
         if type(key) in self._atoms or not (kind in SEQUENCES or kind in MAPPINGS) or self._is_own(key):
             return value[key]
-        return value[self.see(key)]
+        return value[self.sought(key)]
 
     def _is_own(self, value: Any) -> bool:
         """Whether a value is an object of a class of the learner's that is no plain value."""

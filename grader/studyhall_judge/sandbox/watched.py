@@ -16,6 +16,8 @@ from operator import is_
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
+from studyhall_judge.sandbox.questions import OURS
+
 _LEANED_ON = (
     "asyncio",
     "base64",
@@ -239,7 +241,7 @@ def version_reader(namespace: Any) -> Callable[[], int] | None:
 
 def _dictionaries(proxy: Any) -> list[dict[str, Any]]:
     """Return what a class's proxy stands for."""
-    return [one for one in gc.get_referents(proxy) if type(one) is dict]
+    return [one for one in gc.get_referents(proxy, OURS) if type(one) is dict]
 
 
 _modified: Any = ctypes.pythonapi.PyType_Modified
@@ -372,6 +374,22 @@ _RESTLESS = frozenset(
 
 _REWRITES_ITSELF = frozenset({"time"})
 """Modules that the interpreter writes to without changing anything: `time` sets its time zone anew for each date."""
+
+
+def is_librarys_own(record: Record, name: str) -> bool:
+    """Whether a library has itself put there what a name stands for now: `doctest` keeps its last runner.
+
+    One with methods of its own would be asked to add up the next runner's failures.
+    """
+    if record.name != "doctest" or name != "master":
+        return False
+    runner, kind = record.namespace.get(name), record.namespace.get("DocTestRunner")
+    if type(runner) is not kind:
+        return False
+    own = vars(runner)
+    counts = own.get("_name2ft", own.get("_stats"))
+    return type(counts) is dict and not any(hasattr(kind, attribute) for attribute in own)
+
 
 _BUILTIN_NAMES = tuple(name for name in vars(builtins) if not name.startswith("_"))
 

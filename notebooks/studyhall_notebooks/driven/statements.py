@@ -1,11 +1,12 @@
 """What a driven test says, and the decision whether it holds: the same for a kernel and for the judge."""
 
 import builtins
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final, Literal
 
-from studyhall_notebooks.driven.values import Form, close, is_plain, same, show
+from studyhall_notebooks.driven.values import Form, close, difference, is_plain, same, show
 
 Verb = Literal["equals", "approx", "raises", "prints", "satisfies"]
 
@@ -146,18 +147,22 @@ def decide(check: Check, seen: Observed) -> Judgement:
         said = f"{subject} ended with an error: {seen.error.name}: {seen.error.message}".rstrip(": ")
         return Judgement(False, said, told, seen.error)
     if wanted.verb == "prints":
-        held = _printed(seen.printed, exact=wanted.exact) == _printed(wanted.expected, exact=wanted.exact)
-        return _judgement(
-            f"{subject} printed {show(seen.printed)}, expected {show(wanted.expected)}.", told, held=held
-        )
+        printed, expected = (_printed(text, exact=wanted.exact) for text in (seen.printed, wanted.expected))
+        said = f"{subject} printed {show(seen.printed)}, expected {show(wanted.expected)}."
+        return _compared(said, told, printed, expected, same)
     said = f"{subject} gave {show(seen.value)}, expected {wanted}."
     if wanted.verb == "satisfies":
         return Judgement(None if is_plain(seen.value) else False, said, told)
-    if wanted.verb == "approx":
-        held = close(seen.value, wanted.expected, rel=wanted.rel, abs_=wanted.abs)
-    else:
-        held = same(seen.value, wanted.expected)
-    return _judgement(said, told, held=held)
+    near = partial(close, rel=wanted.rel, abs_=wanted.abs)
+    return _compared(said, told, seen.value, wanted.expected, near if wanted.verb == "approx" else same)
+
+
+def _compared(
+    said: str, told: str, value: Any, expected: Any, alike: Callable[[Any, Any], bool]
+) -> Judgement:
+    if alike(value, expected):
+        return Judgement(True)
+    return Judgement(False, f"{said} {difference(value, expected, alike)}".rstrip(), told)
 
 
 def _judgement(said: str, told: str, *, held: bool) -> Judgement:

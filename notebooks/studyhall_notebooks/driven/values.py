@@ -7,7 +7,7 @@ comparisons say does not matter. Anything else is `Unplain` and equals nothing.
 
 import cmath
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final, Literal
@@ -22,6 +22,9 @@ MAX_WRITTEN_UNITS: Final = 300_000
 """Size of a value that a test's own text may make."""
 
 _LONGEST_SHOWN: Final = 120
+
+_SEEN_AT_A_GLANCE: Final = 60
+"""Length of a value in which people find a difference by themselves."""
 
 Form = Literal["", "list", "dict", "truth"]
 
@@ -206,6 +209,68 @@ def _alike(value: Any, expected: Any, leaves_alike: Callable[[Any, Any], bool]) 
                 _alike(one, other, leaves_alike) for one, other in zip(value, expected, strict=True)
             )
     return leaves_alike(value, expected)
+
+
+def difference(value: Any, expected: Any, alike: Callable[[Any, Any], bool]) -> str:
+    """Say in words where two values first differ, if what :func:`show` makes of them may not show it; else nothing."""
+    if max(_shown_length(value), _shown_length(expected)) <= _SEEN_AT_A_GLANCE:
+        return ""
+    if isinstance(value, str) and isinstance(expected, str):
+        return _difference_of_texts(value, expected)
+    if isinstance(value, dict) and isinstance(expected, dict):
+        return _difference_of_dictionaries(value, expected, alike)
+    for kind in (list, tuple):
+        if isinstance(value, kind) and isinstance(expected, kind):
+            return _difference_of_sequences(value, expected, alike)
+    return ""
+
+
+def _difference_of_dictionaries(
+    value: dict[Any, Any], expected: dict[Any, Any], alike: Callable[[Any, Any], bool]
+) -> str:
+    for key, wanted in expected.items():
+        if key not in value:
+            return f"The key {show(key)} is missing."
+        if not alike(value[key], wanted):
+            return _first(f"at the key {show(key)}", value[key], wanted)
+    beyond = next((key for key in value if key not in expected), None)
+    return "" if beyond is None else f"The key {show(beyond)} is one too many."
+
+
+def _difference_of_sequences(
+    value: Sequence[Any], expected: Sequence[Any], alike: Callable[[Any, Any], bool]
+) -> str:
+    lengths = f"It has {len(value)} items and not {len(expected)}." if len(value) != len(expected) else ""
+    for index, (item, wanted) in enumerate(zip(value, expected, strict=False)):
+        if not alike(item, wanted):
+            return f"{_first(f'at index {index}', item, wanted)} {lengths}".rstrip()
+    return lengths
+
+
+def _first(place: str, value: Any, expected: Any) -> str:
+    return f"The first difference is {place}: {show(value)} instead of {show(expected)}."
+
+
+def _difference_of_texts(value: str, expected: str) -> str:
+    lines, wanted = value.split("\n"), expected.split("\n")
+    pairs = enumerate(zip(lines, wanted, strict=False), start=1)
+    number = next((number for number, (one, other) in pairs if one != other), None)
+    if number is None:
+        return f"It has {len(lines)} lines and not {len(wanted)}." if len(lines) != len(wanted) else ""
+    one, other = lines[number - 1], wanted[number - 1]
+    start = next((at for at, both in enumerate(zip(one, other, strict=False)) if both[0] != both[1]), None)
+    start = min(len(one), len(other)) if start is None else start
+    # A little of what stands before, so that the place is found in a long line.
+    cut = max(0, start - 20)
+    before = "…" if cut else ""
+    return _first(f"in line {number}", before + one[cut:], before + other[cut:])
+
+
+def _shown_length(value: Any) -> int:
+    """Return a lower bound of how long a value is when it is written."""
+    if isinstance(value, str):
+        return len(value)
+    return 4 * len(value) if isinstance(value, list | tuple | dict) else 0
 
 
 def show(value: Any) -> str:
