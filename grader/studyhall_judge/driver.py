@@ -48,7 +48,7 @@ OUTPUT_SHARE = 8
 """How many times ``output_bytes`` a notebook's outputs may have together."""
 
 _FRAME_SLACK = 1_000_000
-_UNREAD = ("SyntaxError", "IndentationError", "TabError")
+_UNREAD = ("SyntaxError", "IndentationError", "TabError", "_IncompleteInputError")
 _MISSING = re.compile(r"name '(\w+)' is not defined")
 
 

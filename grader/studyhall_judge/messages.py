@@ -52,6 +52,7 @@ _BY_EXCEPTION = {
     "SystemExit": "Your code asked the program to exit while this test ran.",
     "KeyboardInterrupt": "Your code was interrupted while this test ran.",
     "SyntaxError": "The code is not complete or not correct Python.",
+    "_IncompleteInputError": "The code is not complete or not correct Python.",
     "UnboundLocalError": "A variable was used before it had a value.",
     "StopIteration": "An iterator had nothing more to give.",
     "OverflowError": "A number became too large.",

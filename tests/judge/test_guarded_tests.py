@@ -20,7 +20,7 @@ from studyhall_judge.sandbox.compiler import compile_test
 from studyhall_judge.sandbox.describing import describe_error
 from studyhall_judge.sandbox.testcell import describe_result
 from studyhall_judge.sandbox.view import View
-from studyhall_judge.sandbox.watched import Record
+from studyhall_judge.sandbox.watched import COUNTS_CHANGES, Record
 
 __all__ = ["guard", "told"]
 
@@ -341,7 +341,7 @@ def test_a_changed_name_is_found_and_an_added_one_is_not(tmp_path):
     module = type(sys)("made")
     module.value = one = object()
     record = Record("made", module, vars(module))
-    assert record.is_unchanged()
+    assert record.is_unchanged() or not COUNTS_CHANGES
     module.extra = 1
     assert record.is_intact()
     module.value = object()

@@ -17,7 +17,35 @@ from collections.abc import Callable
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
-from studyhall_judge.sandbox.announcing import HANDLER, RENAMED
+from studyhall_judge.sandbox.announcing import ANNOUNCED_IN, HANDLER
+from studyhall_judge.sandbox.heard import (
+    ANNOUNCING,
+    CODE_ATTRIBUTES,
+    FRAME_ATTRIBUTES,
+    FRAME_FUNCTIONS,
+    FRAME_MODULES,
+    FRAMES,
+    GENERATOR_CODE,
+    HEARD,
+    HEEDED,
+    IMPORT,
+    MAKERS,
+    MODULES,
+    MONITOR,
+    NATIVE,
+    NATIVE_MODULES,
+    NEVER,
+    NEVER_BY_ANYBODY,
+    OF_TESTS,
+    OWN_QUESTIONS,
+    PATCHES,
+    READERS,
+    REFERENTS,
+    RESUMED,
+    TELLING,
+    TRACERS,
+    WORDS,
+)
 from studyhall_judge.sandbox.placeholders import TEST_FILE
 from studyhall_judge.sandbox.questions import OURS
 
@@ -27,98 +55,6 @@ _get_thread = _thread.get_ident
 
 QUIET, LEARNER, TEST, UNHOOKING = 0, 1, 2, 3
 """Whose turn it is: nobody's, a learner's cell, a test, or the judge's own calls from C that take hooks away."""
-
-_FRAME_ATTRIBUTES = frozenset({"tb_frame", "gi_frame", "cr_frame", "ag_frame"})
-_CODE_ATTRIBUTES = frozenset({"__code__", "__closure__", "__globals__", "f_code"})
-_FRAME_MODULES = (
-    "/inspect.py",
-    "/traceback.py",
-    "/pdb.py",
-    "/bdb.py",
-    "/cgitb.py",
-    "/asyncio/base_tasks.py",
-    "/IPython/core/ultratb.py",
-    "/IPython/core/debugger.py",
-)
-_GENERATOR_CODE = frozenset({"gi_code", "cr_code", "ag_code"})
-_RESUMED = 0x20 | 0x80 | 0x200
-"""Flags of code that makes generators and coroutines: their frames may be kept, and go on within a test."""
-
-_TELLING = frozenset(
-    {"format_exc", "print_exc", "format_exception", "print_exception", "format_tb", "print_tb"}
-)
-"""Functions of ``traceback.py`` that make text of an exception's own traceback, and hand out no frame."""
-
-_READERS = frozenset({"_signature_from_function", "_has_code_flag", "_signature_is_functionlike"})
-"""Functions of ``inspect.py`` that look at a function's code for its parameters and flags only."""
-
-_FRAME_FUNCTIONS = frozenset({"currentframe", "<lambda>", "walk_stack", "walk_tb", "stack", "trace"})
-
-_COLLECTOR = frozenset({"gc.get_objects", "gc.get_referrers", "gc.get_referents"})
-_MONITOR = "sys.monitoring.register_callback"
-_TRACERS = frozenset({"sys.settrace", "sys.setprofile", _MONITOR})
-_MAKERS = frozenset({"compile", "code.__new__", "marshal.loads", "marshal.load", RENAMED})
-_PATCHES = frozenset({"object.__setattr__", "object.__delattr__"})
-_FRAMES = frozenset({"sys._getframe", "sys._current_frames", "sys._current_exceptions"})
-_REFERENTS = "gc.get_referents"
-_HOOK = ("audit_hook", "The code tried to add a hook to the interpreter.")
-_NEVER_BY_ANYBODY = {
-    "sys.addaudithook": _HOOK,
-    "sys.setopencodehook": _HOOK,
-    "cpython.PyInterpreterState_New": ("other_interpreter", "The code tried to start another interpreter."),
-}
-_NEVER = {
-    **dict.fromkeys(
-        _COLLECTOR, ("searched_memory", "The code searched the interpreter's memory for objects.")
-    ),
-    **_NEVER_BY_ANYBODY,
-}
-"""What is refused at any time, with the alarm it raises."""
-
-_OWN_QUESTIONS = frozenset({"sys._getframe", "object.__getattr__"})
-"""What the hook itself asks for."""
-
-_WORDS = {
-    "sys._getframe": frozenset(
-        {"_getframe", "_get_frame", "get_frame", "currentframe", "stack", "inspect", "getframeinfo"}
-    ),
-    "code.__new__": frozenset({"CodeType", "replace", "__replace__", "__code__"}),
-    RENAMED: frozenset({"_fix_co_filename"}),
-    HANDLER: frozenset({"signal", "_set_signal"}),
-    "marshal.loads": frozenset({"loads", "_loads"}),
-    "__code__": frozenset({"__code__", "_code_of", "_get_code"}),
-}
-"""By what names code asks for something, where it is not the last part of the event's own."""
-
-_ANNOUNCING = ("/signal.py", "/sandbox/announcing.py")
-_NATIVE_MODULES = frozenset({"ctypes", "_ctypes"})
-
-_HEARD = (
-    frozenset(_NEVER)
-    | _TRACERS
-    | _MAKERS
-    | _PATCHES
-    | _FRAMES
-    | frozenset(
-        {
-            "object.__getattr__",
-            HANDLER,
-            "ctypes.dlopen",
-            "ctypes.dlsym",
-            "ctypes.dlsym/handle",
-            "ctypes.call_function",
-            "ctypes.addressof",
-            "ctypes.cdata",
-            "ctypes.cdata/buffer",
-            "ctypes.string_at",
-            "ctypes.wstring_at",
-            "ctypes.PyObj_FromPtr",
-            "ctypes.get_errno",
-            "ctypes.set_errno",
-            "ctypes.create_string_buffer",
-        }
-    )
-)
 
 
 class NotHere(RuntimeError):
@@ -172,10 +108,10 @@ class Watch:
         return type(data) is not bytes or any(prefix in data for prefix in self._written)
 
     def _hook(self) -> Callable[[str, tuple[Any, ...]], None]:
-        heard, looking = _HEARD, self._looking
+        heard, looking = HEARD, self._looking
 
         def hook(event: str, arguments: tuple[Any, ...]) -> None:
-            if event not in heard:
+            if event not in heard or (event == IMPORT and _last_part(arguments[0]) not in HEEDED):
                 return
             thread = _get_thread()
             look = looking.get(thread)
@@ -210,7 +146,7 @@ class _Look:
     def hear(self, event: str) -> None:
         """Hear what is asked for on this thread meanwhile."""
         self._heard += 1
-        if event not in _OWN_QUESTIONS:
+        if event not in OWN_QUESTIONS:
             self._refuse(
                 "interrupted_look", "The code asked for something while the judge looked at who asks."
             )
@@ -239,30 +175,50 @@ class _Look:
         """Let it pass, or raise `NotHere` with an alarm."""
         self._asked += 1
         frame = _get_frame(2)
-        if event in _MAKERS:
+        if event in MAKERS:
             self._consider_code(event, arguments, frame)
         elif event == "object.__getattr__":
             self._consider_attribute(arguments, frame)
-        elif event in _PATCHES:
+        elif event in PATCHES:
             self._consider_patch(arguments, frame)
-        elif event in _FRAMES or event in _TRACERS:
+        elif event in FRAMES or event in TRACERS:
             self._consider_frames(event, frame)
         elif event == HANDLER:
             self._consider_handler(frame)
-        elif event == _REFERENTS and arguments[0] and arguments[0][-1] is OURS:
-            return
-        elif event in _NEVER:
-            if event in _NEVER_BY_ANYBODY or self._is_responsible(frame) or not self._names(frame, event):
-                self._refuse(*_NEVER[event])
+        elif event in MODULES:
+            self._consider_module(_last_part(arguments[0]), frame)
+        elif event in NEVER:
+            self._consider_what_is_refused(event, arguments, frame)
         elif self._is_responsible(frame, through=("/ctypes/",)) or not self._calls_natively(frame):
-            self._refuse("native_call", "The code tried to call native code directly.")
+            self._refuse(*NATIVE)
+
+    def _consider_what_is_refused(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
+        if event == REFERENTS and arguments[0] and arguments[0][-1] is OURS:
+            return
+        if event in NEVER_BY_ANYBODY or self._is_responsible(frame) or not self._names(frame, event):
+            self._refuse(*NEVER[event])
+
+    def _consider_module(self, name: str, frame: FrameType) -> None:
+        if name in ANNOUNCED_IN:
+            self._refuse("second_module", f"The code made a second copy of the interpreter's module {name}.")
+        if name in OF_TESTS and self._is_responsible(self._past_importing(frame)):
+            self._refuse(*NATIVE)
+
+    def _past_importing(self, frame: FrameType | None) -> FrameType | None:
+        """Return who imports, by a statement or a call."""
+        while frame is not None:
+            name = self._code(frame).co_filename
+            if not name.startswith("<frozen importlib") and not name.endswith("/importlib/__init__.py"):
+                break
+            frame = frame.f_back
+        return frame
 
     def _consider_frames(self, event: str, frame: FrameType) -> None:
-        if event in _TRACERS:
+        if event in TRACERS:
             # A learner may trace their own cells, but not other threads, nor everything the interpreter does.
             for_all = self._code(frame).co_name.endswith("_all_threads")
             own = self._unhooks and self._code(frame) is self._watch.bottom
-            own = own or (self._mode == LEARNER and event != _MONITOR and not for_all)
+            own = own or (self._mode == LEARNER and event != MONITOR and not for_all)
             if not own and (self._is_responsible(frame) or not self._names(frame, event)):
                 self._refuse("traced_test", "The code tried to trace the running test.")
         elif event != "sys._getframe":
@@ -308,7 +264,7 @@ class _Look:
 
     def _consider_attribute(self, arguments: tuple[Any, ...], frame: FrameType) -> None:
         target, name = arguments[0], arguments[1]
-        if name in _FRAME_ATTRIBUTES:
+        if name in FRAME_ATTRIBUTES:
             # First what costs little: a traceback of 10,000 frames is told with as many questions.
             asked = self._gives_frame(frame) or not self._names(frame, name)
             if asked and (self._mode == TEST or self._is_kept(target, name)):
@@ -317,16 +273,16 @@ class _Look:
             asked = self._is_students(frame) or not self._names(frame, name)
             if asked and self._code(target).co_filename in (TEST_FILE, _OWN_FILE):
                 self._refuse("read_frames", "The code looked at the code of the running test.")
-        elif name in _GENERATOR_CODE:
+        elif name in GENERATOR_CODE:
             asked = self._is_responsible(frame) or not self._names(frame, name)
             if asked and self._held(target, name).co_filename == TEST_FILE:
                 self._refuse("read_test", "The code looked into a generator of a test.")
-        elif name in _CODE_ATTRIBUTES and type(target) is FunctionType:
+        elif name in CODE_ATTRIBUTES and type(target) is FunctionType:
             self._consider_function(target, name, frame)
 
     def _consider_function(self, target: FunctionType, name: str, frame: FrameType) -> None:
         reader = self._code(frame)
-        if reader.co_filename.endswith("/inspect.py") and reader.co_name in _READERS:
+        if reader.co_filename.endswith("/inspect.py") and reader.co_name in READERS:
             return  # for its parameters
         tests_own = self._code_of(target).co_filename == TEST_FILE
         if tests_own and (self._is_responsible(frame) or not self._names(frame, name)):
@@ -347,7 +303,7 @@ class _Look:
 
     def _past_announcing(self, frame: FrameType) -> FrameType:
         """Return who has done what was announced."""
-        while self._code(frame).co_filename.endswith(_ANNOUNCING) and frame.f_back is not None:
+        while self._code(frame).co_filename.endswith(ANNOUNCING) and frame.f_back is not None:
             frame = frame.f_back
         return frame
 
@@ -369,7 +325,7 @@ class _Look:
         what a test goes through. There is no frame of theirs then.
         """
         code = self._code(frame)
-        words = _WORDS.get(event) or {event.rpartition(".")[2]}
+        words = WORDS.get(event) or {event.rpartition(".")[2]}
         if not words.isdisjoint(code.co_names):
             return True
         return any(type(one) is str and one in words for one in code.co_consts)
@@ -387,7 +343,7 @@ class _Look:
         return (
             any("ctypes" in one for one in code.co_names)
             or any(type(one) is str and "ctypes" in one for one in names)
-            or any(getattr(type(one), "__module__", None) in _NATIVE_MODULES for one in names.values())
+            or any(getattr(type(one), "__module__", None) in NATIVE_MODULES for one in names.values())
         )
 
     def _gives_frame(self, frame: FrameType) -> bool:
@@ -399,14 +355,14 @@ class _Look:
         code = self._code(frame)
         outer = frame.f_back
         if outer is None or not self._is_students(outer):
-            within = code.co_filename.endswith(_FRAME_MODULES)
-            return within and self._is_responsible(frame, through=_FRAME_MODULES)
-        return code.co_name in _FRAME_FUNCTIONS or code.co_filename.endswith(_FRAME_MODULES)
+            within = code.co_filename.endswith(FRAME_MODULES)
+            return within and self._is_responsible(frame, through=FRAME_MODULES)
+        return code.co_name in FRAME_FUNCTIONS or code.co_filename.endswith(FRAME_MODULES)
 
     def _may_be_resumed(self, frame: FrameType | None) -> bool:
         """Whether student code here is a generator's or a coroutine's, or was called by one."""
         while frame is not None:
-            if self._code(frame).co_flags & _RESUMED and self._is_students(frame):
+            if self._code(frame).co_flags & RESUMED and self._is_students(frame):
                 return True
             frame = frame.f_back
         return False
@@ -418,7 +374,7 @@ class _Look:
             asked, frame = frame, frame.f_back
         if asked is None or frame is None or not self._is_students(frame):
             return False
-        return self._code(asked).co_name in _TELLING
+        return self._code(asked).co_name in TELLING
 
     def _is_responsible(self, frame: FrameType | None, *, through: tuple[str, ...] = ()) -> bool:
         """Whether student code caused this, not a library that is just being imported.
@@ -441,7 +397,7 @@ class _Look:
         frame = self._held(target, name)
         if frame is None:
             return False
-        return bool(self._code(frame).co_flags & _RESUMED) or self._leads_to_us(frame)
+        return bool(self._code(frame).co_flags & RESUMED) or self._leads_to_us(frame)
 
     def _leads_to_us(self, frame: FrameType | None) -> bool:
         """Whether a frame is one of this module, of a test, or leads to a test.
@@ -465,6 +421,11 @@ class _Look:
                 return first
             frame = frame.f_back
         return frame
+
+
+def _last_part(name: Any) -> str:
+    """Return by what name a module's own code is found, which is not asked of a learner's kind of text."""
+    return str.__str__(name).rpartition(".")[2] if isinstance(name, str) else str(name.name)
 
 
 _get_code: Callable[[Any], Any] = FunctionType.__dict__["__code__"].__get__

@@ -365,6 +365,7 @@ class Executor:
         """
         left = self._threads() - _OWN_THREADS
         self._watch.tell("left_threads", f"Threads that a cell left running were ended: {left}.")
+        self._learners(partial(self._front.note_workers))
         go_on = partial(self._begin_again, partial(self._arrive, answer, is_broken))
         self._do(partial(self._examiner.copy_without_threads, go_on), TEST)
 

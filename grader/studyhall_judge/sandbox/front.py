@@ -103,6 +103,10 @@ class Front:
         seconds = _clock() - began
         return {"raised": described, "value": value, "outputs": plain_outputs(outputs), "seconds": seconds}
 
+    def note_workers(self) -> dict[str, Any]:
+        """Before a copy without a cell's threads is made: remember whose they are."""
+        return pools.note_workers()
+
     def forget_workers(self) -> dict[str, Any]:
         """In a copy without a cell's threads: have the learner's pools start new ones when they are next used."""
         return pools.forget_workers()

@@ -18,9 +18,19 @@ import threading
 from functools import partial
 from typing import Any
 
+_threads_of_pools: list[Any] = []
+
+
+def note_workers() -> dict[str, Any]:
+    """Remember the threads of all pools: from Python 3.13 on, a copy of a process does not know them any more."""
+    module: Any = sys.modules.get("concurrent.futures.thread")
+    with contextlib.suppress(Exception):
+        _threads_of_pools[:] = [] if module is None else module._threads_queues
+    return {}
+
 
 def forget_workers() -> dict[str, Any]:
-    """Have every pool of this process start new workers when it is next used; returns nothing of interest."""
+    """Have every pool start new workers when it is next used, of threads those that were noted."""
     for module, mend in (
         ("concurrent.futures.thread", _mend_thread_pools),
         ("concurrent.futures.process", _mend_process_pools),
@@ -33,11 +43,12 @@ def forget_workers() -> dict[str, Any]:
 
 
 def _mend_thread_pools(module: Any) -> None:
-    for thread in list(module._threads_queues):
+    for thread in _threads_of_pools:
         executor = thread._args[0]()
         if executor is not None:
             executor._threads.clear()
             executor._idle_semaphore = threading.Semaphore(0)
+    _threads_of_pools.clear()
     module._threads_queues.clear()
 
 

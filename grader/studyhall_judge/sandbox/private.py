@@ -40,6 +40,7 @@ _BACK = (
     "looks",
     "own_names",
     "values",
+    "heard",
     "audit",
     "watched",
     "locked_classes",

@@ -219,6 +219,9 @@ PRELOADED = (
 """Imported before the snapshot, so that what tests usually import is watched from the start, and there at all: a test
 that uses `check` beside asserts runs inside."""
 
+COUNTS_CHANGES = sys.implementation.name == "cpython" and (3, 11) <= sys.version_info[:2] <= (3, 12)
+"""Whether the interpreter counts in a dictionary how often it was changed."""
+
 _MISSING = object()
 
 
@@ -226,9 +229,9 @@ def version_reader(namespace: Any) -> Callable[[], int] | None:
     """Return a function that reads a dictionary's version, which every change to it raises; None where there is none.
 
     Comparing names would touch every object that a module holds, and each first touch after a fork copies a page of
-    memory. CPython 3.11 and 3.12 count changes in the dictionary itself.
+    memory. Where changes are counted, that is not needed.
     """
-    if sys.implementation.name != "cpython" or not (3, 11) <= sys.version_info[:2] <= (3, 12):
+    if not COUNTS_CHANGES:
         return None
     if type(namespace) is not dict:  # a class shows its dictionary through a proxy
         found = _dictionaries(namespace)
