@@ -32,6 +32,7 @@ _BACK = (
     "assertions",
     "iteration",
     "kinds",
+    "threads",
     "insides",
     "view",
     "records",
