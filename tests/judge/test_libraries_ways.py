@@ -1,4 +1,4 @@
-"""What libraries do by themselves though it looks like an attack: late code, decorated methods, threads of their own."""
+"""What libraries do by themselves though it looks like an attack: late code, decorated methods, their own threads."""
 
 from __future__ import annotations
 
