@@ -53,4 +53,20 @@ class Failures:
         return False
 
 
+class Hearing:
+    """What a compiled test tells of its assertions."""
+
+    def __init__(self, prefixes: tuple[str, ...]) -> None:
+        self.failures = Failures(prefixes)
+
+    def failed(self, within: bool) -> bool:  # noqa: FBT001 - compiled into tests
+        """Hear that an assertion has failed, ``within`` a context manager of the learner's or not; returns False."""
+        self.failures.note(within=within)
+        return False
+
+    def caught(self) -> None:
+        """Hear that the test has caught an error itself."""
+        self.failures.caught()
+
+
 _FRONT = os.path.join(os.path.dirname(Failures.note.__code__.co_filename), "front.py")

@@ -38,6 +38,7 @@ _BACK = (
     "records",
     "reading",
     "sorts",
+    "throughout",
     "looks",
     "own_names",
     "values",
