@@ -82,7 +82,7 @@ class Guard(OwnNames, Hearing):
             own: what names stand for that it reads from here, from the start.
         """
         self._kinds.start(exempt, self.bound)
-        self.failures.start()
+        self.start_hearing()
         self._looks = Looks()
         self._asked = None
         self._believed = set()
