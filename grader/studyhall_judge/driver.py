@@ -18,9 +18,11 @@ from typing import Any
 
 from studyhall_judge import driven
 from studyhall_judge.compiling import TestCompiler, UnusableTest
+from studyhall_judge.failing import read_failure
 from studyhall_judge.leash import Leash
 from studyhall_judge.magics import as_python
 from studyhall_judge.messages import why_unread
+from studyhall_judge.missing_names import Ended, why_missing
 from studyhall_judge.outputs import Share, clean_outputs
 from studyhall_judge.rebuild import CellKind, PlannedCell
 from studyhall_judge.releases import definitions_for, helpers_in, imported_names
@@ -119,6 +121,8 @@ class NotebookRun:
         """Cells after which another process was there that may be the one made ahead, with what was there."""
         self._unread: dict[str, str] = {}
         """Learners' cells that are no Python, with the reason, the last one first."""
+        self._ended: list[Ended] = []
+        """Learners' cells as they have ended, in their order."""
         self.violent = False
         self.notes = Notes()
 
@@ -139,7 +143,7 @@ class NotebookRun:
                 await on_outcome(place, CellOutcome(Ending.not_run, note=note))
                 continue
             outcome = await self._run_cell(place, cell)
-            self._explain(cell, outcome)
+            self._explain(place, outcome)
             await on_outcome(place, outcome)
             ended = outcome.driven.ended if outcome.driven is not None and outcome.driven.ended else outcome
             if ended.ending in (Ending.died, Ending.memory, Ending.timed_out):
@@ -150,20 +154,26 @@ class NotebookRun:
                 alive = await self._restart(place)
         await self._collect_usage()
 
-    def _explain(self, cell: PlannedCell, outcome: CellOutcome) -> None:
-        """Tell of a missing name which cell of the learner's would have defined it, if it could have been read.
+    def _explain(self, place: int, outcome: CellOutcome) -> None:
+        """Tell of a missing name why it is missing: which cell of the learner's would have defined it.
 
         What is said of that cell comes from its own text: its process may know of hidden tests.
         """
-        error = outcome.error
-        if error is None:
-            return
+        error, cell = outcome.error, self._cells[place]
         if cell.kind is not CellKind.test:
-            if error.name in _UNREAD and (why := why_unread(cell.source)):
+            if error is not None and error.name in _UNREAD and (why := why_unread(cell.source)):
                 self._unread = {cell.source: why} | self._unread
-        elif error.name == "NameError" and (name := _MISSING.search(error.message)):
-            word = re.compile(rf"\b{name[1]}\b")
+            if cell.kind is not CellKind.author:
+                late = outcome.ending is Ending.timed_out
+                name, message = (error.name, error.message) if error is not None else ("", "")
+                self._ended.append(Ended(cell.source, name, message, late))
+        elif error is not None and error.name == "NameError" and (missing := _MISSING.search(error.message)):
+            word = re.compile(rf"\b{missing[1]}\b")
             error.unread = next((why for source, why in self._unread.items() if word.search(source)), "")
+            if not error.unread and (error.from_test or error.about):
+                kinds = (CellKind.learner, CellKind.manual)
+                after = [one.source for one in self._cells[place + 1 :] if one.runs and one.kind in kinds]
+                error.unread, error.unread_says = why_missing(missing[1], self._ended, after)
 
     async def _start(self) -> bool:
         limits = self._settings.limits
@@ -455,6 +465,7 @@ def _error(answer: dict[str, Any]) -> CellError | None:
         line=line if isinstance(line, int) else None,
         from_test=error.get("from_test") is True,
         learner_line=str(error.get("learner_line", ""))[:500],
+        failure=read_failure(error.get("failure")),
     )
 
 

@@ -24,8 +24,9 @@ _MODULES = (
     "micropip",
     "dbutils",
     "databricks",
+    "nest_asyncio",
 )
-"""Modules that exist in one place only and have nothing to do with what a lesson asks for."""
+"""Modules that exist in one place only, or are of use there only, and are no part of what a lesson asks for."""
 
 _STAND_IN = (
     "type('Elsewhere', (), {'__getattr__': lambda self, name: self if name[:2] != '__' else object.__getattribute__("
@@ -225,7 +226,7 @@ class Elsewhere:
         if place is None or place in self._text or (len(node.names) > 1 and isinstance(node, ast.Import)):
             return []
         names = [(one.asname or one.name).partition(".")[0] for one in node.names if one.name != "*"]
-        told.append(f"The module {place} exists only where this was written. The cell went on without it.")
+        told.append(f"The module {place} is of use only where this was written. The cell went on without it.")
         return [(node, f"{' = '.join(names)} = {_STAND_IN}" if names else "pass")]
 
     def _known(self, path: str) -> str | None:

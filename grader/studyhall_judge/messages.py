@@ -12,6 +12,7 @@ import ast
 import re
 import warnings
 
+from studyhall_judge.failing import say_failure
 from studyhall_judge.report import TestStatus
 from studyhall_judge.scoring import CellError, CellOutcome, Ending
 
@@ -93,13 +94,16 @@ def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dy
         return _NO_CREDIT if status is TestStatus.partial else _PLAIN_FAILURE
     if error.name == "AssertionError":
         shown = _assertion_text(error.message, source, dynamic=dynamic)
-        return shown or clean(error.told) or _PLAIN_FAILURE
+        about = error.failure if dynamic else None
+        failed = say_failure(source, error.line, about, from_test=error.from_test)
+        return shown or clean(error.told) or clean(failed) or _PLAIN_FAILURE
     return _LESSONS_FAULT if error.lessons_fault else _of_exception(error, dynamic=dynamic)
 
 
 def _of_exception(error: CellError, *, dynamic: bool) -> str:
     if error.unread:
-        return clean(error.unread)
+        says = f" Python says: {error.unread_says}" if dynamic and error.unread_says else ""
+        return clean((f"{error.about}: " if error.about else "") + error.unread + says)
     said = _BY_EXCEPTION.get(error.name, _UNKNOWN)
     if error.name == "NameError" and not (error.from_test or error.about):
         said = _NAME_WITHIN
@@ -113,9 +117,16 @@ def _of_exception(error: CellError, *, dynamic: bool) -> str:
 def needs_second_look(outcome: CellOutcome, source: str) -> bool:
     """Whether a visible test's message holds more than its own text, so that a clean run could show more."""
     error = outcome.error
-    if error is None or not error.message or error.lessons_fault or error.name == COMPARATOR_ERROR:
+    if (
+        error is None
+        or not (error.message or error.failure)
+        or error.lessons_fault
+        or error.name == COMPARATOR_ERROR
+    ):
         return False
-    return error.name != "AssertionError" or error.message not in string_constants(source)
+    return (
+        error.name != "AssertionError" or not error.message or error.message not in string_constants(source)
+    )
 
 
 def _assertion_text(message: str, source: str, *, dynamic: bool) -> str:

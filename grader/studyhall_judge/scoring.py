@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from studyhall_judge.failing import Failure
 from studyhall_judge.report import Scoring, TestStatus
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ class CellError:
     """What a cell raised. ``from_test`` says that the test's own assert failed, not code that it called.
 
     A driven test adds what was asked (``about``), and its failure without the values that came back (``told``).
-    ``lessons_fault`` says that the test itself is broken, whatever the learner did; ``unread`` why a cell of the
-    learner's, which would have defined the name that is missing, is no Python.
+    ``failure`` is what an assertion was about. ``lessons_fault`` says that the test itself is broken, whatever the
+    learner did; ``unread`` why the name that is missing is not there, with what Python said of
+    that (``unread_says``).
     """
 
     name: str
@@ -47,6 +49,8 @@ class CellError:
     told: str = ""
     lessons_fault: bool = False
     unread: str = ""
+    unread_says: str = ""
+    failure: Failure | None = None
 
 
 @dataclass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import datetime as dt
 import decimal
+import fractions
 import heapq
 
 import numpy as np
@@ -51,6 +52,45 @@ def test_numbers_and_dates_of_libraries_are_plain_once_they_were_met(guard):
         assert guard.see(value) is value
     assert guard.see([*values, np.int64(7)]) == [*values, 7]
     assert looked == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [(n, str(n)) for n in range(100)],
+        {n: [n, {"day": dt.date(2024, 1, 2)}] for n in range(100)},
+        [[[1.5] * 3] * 3, {(1, 2): {3, 4}}, collections.deque([(5,)])],
+    ],
+    ids=["pairs", "records", "mixed"],
+)
+def test_containers_in_containers_are_looked_at_together(guard, value):
+    guard.see(dt.date(2024, 1, 2))
+    see, looked = guard._see, []
+    guard._see = lambda one, kind, depth: looked.append(kind) or see(one, kind, depth)
+    assert guard.see(value) is value
+    assert len(looked) <= 1
+
+
+@pytest.mark.parametrize(
+    "hide",
+    [
+        lambda one: [(1, 2), (3, one)],
+        lambda one: {"a": [1], "b": [(one,)]},
+        lambda one: [[[1]], [{2: {"a": one}}]],
+        lambda one: [1, (dt.date(2024, 1, 2), fractions.Fraction(1, 2)), [one]],
+    ],
+    ids=["pair", "value", "deep", "beside a library's"],
+)
+def test_what_equals_anything_is_found_among_them(guard, told, hide):
+    value = hide(YesHashed())
+    assert guard.see(value) != hide(7)
+    assert told == ["YesHashed"]
+
+
+def test_a_list_that_holds_itself_is_looked_at_and_stays_as_it_is(guard):
+    value = [1, [2]]
+    value.append(value)
+    assert guard.see(value) is value
 
 
 def test_a_key_that_equals_anything_is_found_for_no_other_value(guard):

@@ -8,7 +8,7 @@ import unittest
 
 import pytest
 from studyhall_judge.sandbox.skipping import let_only_tests_skip
-from studyhall_judge.sandbox.watched import Record, is_librarys_own
+from studyhall_judge.sandbox.watched import Record, is_harmless
 
 
 @pytest.fixture
@@ -61,5 +61,5 @@ class Counts(dict):
 def test_only_a_runner_as_doctest_makes_it_may_be_kept_by_doctest(runner, own):
     record = Record("doctest", doctest, {"DocTestRunner": doctest.DocTestRunner, "master": None})
     record.namespace["master"] = runner
-    assert is_librarys_own(record, "master") is own
-    assert not is_librarys_own(record, "DocTestRunner")
+    assert is_harmless(record, "master") is own
+    assert not is_harmless(record, "DocTestRunner")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from types import FrameType
+from typing import Any
 
 from studyhall_judge.sandbox.placeholders import TEST_FILE
 
@@ -53,4 +54,38 @@ class Failures:
         return False
 
 
+class Hearing:
+    """What a compiled test tells of its assertions."""
+
+    def __init__(self, prefixes: tuple[str, ...]) -> None:
+        self.failures = Failures(prefixes)
+        self.last: tuple[Place, tuple[Any, ...], Names] | None = None
+        """Of the assertion that has failed last: its place, its values, and names with theirs."""
+
+    def start_hearing(self) -> None:
+        """Begin a test."""
+        self.failures.start()
+        self.last = None
+
+    def failed(self, within: bool, place: Place, values: tuple[Any, ...], names: Names) -> bool:  # noqa: FBT001 - compiled
+        """Hear that an assertion has failed; returns False.
+
+        Args:
+            within: whether it stands in a context manager of the learner's.
+            place: first line and column and last ones of what did not hold.
+            values: what that was about.
+            names: what loops around it have set.
+        """
+        self.failures.note(within=within)
+        self.last = place, values, names
+        return False
+
+    def caught(self) -> None:
+        """Hear that the test has caught an error itself."""
+        self.failures.caught()
+        self.last = None
+
+
+Place = tuple[int, int, int, int]
+Names = tuple[tuple[str, Any], ...]
 _FRONT = os.path.join(os.path.dirname(Failures.note.__code__.co_filename), "front.py")

@@ -290,10 +290,16 @@ class _Look:
 
     def _consider_patch(self, arguments: tuple[Any, ...], frame: FrameType) -> None:
         target = arguments[0]
-        if type(target) is not FunctionType:
+        if type(target) is not FunctionType or self._is_filling_in(target, frame):
             return
         if self._code_of(target).co_filename.startswith(self._prefixes) and self._is_responsible(frame):
             self._refuse("patched_function", f"The code tried to replace the code of {target.__qualname__}.")
+
+    def _is_filling_in(self, target: FunctionType, frame: FrameType) -> bool:
+        """Whether a library gives a function of the same file the code that it has put off making, as networkx does."""
+        code = self._code(frame)
+        written = code.co_filename == self._code_of(target).co_filename
+        return written and not self._is_students(frame) and "__code__" in code.co_names
 
     def _consider_handler(self, frame: FrameType) -> None:
         """A handler gets the frame that it interrupts, which may be the guard's, and may be gone after the test."""

@@ -19,6 +19,16 @@ _MOST_FRAMES = 500
 _DEEPEST_JSON = 160
 """A little more than a value of a driven test can be: 50 dictionaries in each other are 150 lists (see `plain`)."""
 
+_LONGEST_SHOWN = 150
+_MOST_SHOWN = 10
+_DEEPEST_SHOWN = 3
+_BRACKETS: dict[type, tuple[str, str]] = {
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    set: ("{", "}"),
+    dict: ("{", "}"),
+}
+
 _encode_bytes = binascii.b2a_base64
 
 
@@ -35,6 +45,45 @@ def describe_error(error: BaseException) -> dict[str, Any]:
         "line": line,
         "from_test": deepest_is_test,
     }
+
+
+def show(value: Any, depth: int = 0) -> str:
+    """Return a value as a test's message shows it: short, whatever its size. Runs the object's own ``__repr__``."""
+    kind = type(value)
+    try:
+        if kind in (str, bytes):
+            return repr(value) if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]!r}…"
+        if kind in _BRACKETS:
+            return _show_items(value, kind, depth)
+        if hasattr(kind, "shape") and value.shape and _is_large(value.shape):
+            return f"{kind.__name__} of shape {tuple(value.shape)}"
+        text = " ".join(str.__str__(repr(value)).split())
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001 - a learner's object may do anything here
+        return f"{type.__getattribute__(kind, '__name__')} object"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def _show_items(value: Any, kind: type, depth: int) -> str:
+    opening, closing = _BRACKETS[kind]
+    if depth > _DEEPEST_SHOWN:
+        return f"{opening}…{closing}"
+    shown: list[str] = []
+    for item in value:
+        if len(shown) == _MOST_SHOWN:
+            shown.append("…")
+            break
+        part = show(item, depth + 1)
+        shown.append(f"{part}: {show(value[item], depth + 1)}" if kind is dict else part)
+    if not shown:
+        return repr(value)
+    alone = "," if kind is tuple and len(shown) == 1 else ""
+    return f"{opening}{', '.join(shown)}{alone}{closing}"
+
+
+def _is_large(shape: Any) -> bool:
+    return len(shape) != 1 or shape[0] > _MOST_SHOWN
 
 
 def forget_traceback(error: BaseException) -> None:

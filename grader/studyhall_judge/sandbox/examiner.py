@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from studyhall_judge.sandbox import limits, root, testcell
-from studyhall_judge.sandbox.describing import describe_error, forget_traceback, plain_outputs
+from studyhall_judge.sandbox.describing import describe_error, forget_traceback, plain_outputs, show
 from studyhall_judge.sandbox.guards import Guards
 from studyhall_judge.sandbox.shell import JudgeShell, Outputs, OutputStream, no_input
 from studyhall_judge.sandbox.values import Guard
@@ -140,7 +140,7 @@ class Examiner:
             rewritten.append(("swallowed_assertion", ""))
         described = None
         if error is not None:
-            described = describe_error(error)
+            described = describe_error(error) | self._failure(error)
             forget_traceback(error)
             self._outputs.items.append(_error_output(described))
         return {
@@ -163,6 +163,21 @@ class Examiner:
             output = {"output_type": "execute_result", "execution_count": None, "data": data, "metadata": {}}
             self._outputs.add(output, 100)
         return None, result
+
+    def _failure(self, error: BaseException) -> dict[str, Any]:
+        """Say what the assertion was about that has failed: values as text, which may be a learner's own."""
+        if type(error) is not AssertionError or self._guard.last is None:
+            return {}
+        place, values, names = self._guard.last
+        itself = self._guard.itself
+        texts = [show(itself(value)) for value in values]
+        return {
+            "failure": {
+                "place": list(place),
+                "values": texts,
+                "names": [[n, show(itself(v))] for n, v in names],
+            }
+        }
 
     def _rewritten(self, message: dict[str, Any], before: dict[str, Any]) -> list[tuple[str, str]]:
         """Return which of a test's own names learners' code has set while it ran: that did not help it."""

@@ -39,6 +39,7 @@ from studyhall_judge.sandbox.pictures import draw_cheaply
 from studyhall_judge.sandbox.seal import seal
 from studyhall_judge.sandbox.shell import JudgeShell, Outputs, make_shell, run_cell
 from studyhall_judge.sandbox.skipping import let_only_tests_skip
+from studyhall_judge.sandbox.threads import kept_by_libraries
 from studyhall_judge.sandbox.values import Guard
 
 if TYPE_CHECKING:
@@ -363,8 +364,9 @@ class Executor:
         They cannot be ended, but they can be left behind: a copy of a process has only the thread that made it. The
         judge then ends the process that still has them. In that one, this thread waits here for ever.
         """
-        left = self._threads() - _OWN_THREADS
-        self._watch.tell("left_threads", f"Threads that a cell left running were ended: {left}.")
+        left = self._threads() - _OWN_THREADS - kept_by_libraries(self._watch.prefixes)
+        if left > 0:
+            self._watch.tell("left_threads", f"Threads that a cell left running were ended: {left}.")
         self._learners(partial(self._front.note_workers))
         go_on = partial(self._begin_again, partial(self._arrive, answer, is_broken))
         self._do(partial(self._examiner.copy_without_threads, go_on), TEST)

@@ -85,6 +85,7 @@ def make_executor(settings: dict[str, Any]) -> tuple[Executor, list[str]]:
     sys.path += ours
     _preload([*watched.PRELOADED, *beside])
     del sys.path[len(sys.path) - len(ours) :]
+    watched.fill_tables()
     executor.warm()
     return executor, missing
 

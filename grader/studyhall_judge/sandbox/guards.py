@@ -22,7 +22,7 @@ from studyhall_judge.sandbox.locked_classes import LockedClasses
 from studyhall_judge.sandbox.watched import (
     Record,
     forget_false_patterns,
-    is_librarys_own,
+    is_harmless,
     pattern_caches,
     take_records,
     take_records_of,
@@ -201,7 +201,7 @@ class Guards:
         for name, value in list(record.changes()):
             if name in self._allowed_names:
                 continue
-            if not is_librarys_own(record, name):
+            if not is_harmless(record, name):
                 self._report(f"{record.name}.{name}")
             record.put(name, value)
 

@@ -181,7 +181,7 @@ class Kinds:
         """Whether a library has objects of the class compare by what they hold."""
         known = self._comparing.get(kind)
         if known is None:
-            librarys = [one for one in _mro(kind)[:-1] if self._is_trusted(one)]
+            librarys = [one for one in mro_of(kind)[:-1] if self._is_trusted(one)]
             known = not self.is_exempt(kind) and any(_COMPARING & set(namespace_of(one)) for one in librarys)
             self._comparing[kind] = known
         return known
@@ -192,7 +192,7 @@ class Kinds:
             return []
         known = self._strangers.get(kind)
         if known is None:
-            known = self._strangers[kind] = [one for one in _mro(kind) if not self._is_trusted(one)]
+            known = self._strangers[kind] = [one for one in mro_of(kind) if not self._is_trusted(one)]
         return known
 
     def is_container(self, kind: type) -> bool:
@@ -223,7 +223,7 @@ class Kinds:
 
     def librarys(self, kind: type) -> type:
         """Return the class itself or the first of its bases that is a library's."""
-        return next(one for one in _mro(kind) if self._is_trusted(one))
+        return next(one for one in mro_of(kind) if self._is_trusted(one))
 
     def compares_itself(self, kind: type) -> bool:
         """Whether a class of the learner's says itself what its objects are equal to."""
@@ -231,7 +231,7 @@ class Kinds:
 
     def is_record(self, kind: type) -> bool:
         """Whether a class of the learner's is a named tuple's."""
-        return issubclass(kind, tuple) and any("_fields" in namespace_of(one) for one in _mro(kind))
+        return issubclass(kind, tuple) and any("_fields" in namespace_of(one) for one in mro_of(kind))
 
     def decides(self, kind: type, asked: frozenset[str]) -> bool:
         """Whether a class of the learner's says something itself of what is asked."""
@@ -245,7 +245,7 @@ class Kinds:
 
     def inherits(self, kind: type, base: type) -> bool:
         """Whether a class has another one among its bases, whatever the other one says."""
-        return base in _mro(kind)
+        return base in mro_of(kind)
 
     def answers_itself(self, kind: type, librarys: type) -> bool:
         """Whether a class of the learner's has public methods or attributes in the place of its library's base."""
@@ -267,7 +267,7 @@ class Kinds:
         if self.is_exempt(kind) and not issubclass(kind, Number):
             # A class of the learner's below one that the test is about: what it says of comparisons itself is its own.
             return any(_DECIDING & set(namespace_of(one)) for one in strangers)
-        if issubclass(kind, Number) and Number not in _mro(kind) and not issubclass(kind, _VALUES):
+        if issubclass(kind, Number) and Number not in mro_of(kind) and not issubclass(kind, _VALUES):
             return True  # a number by its own word only: a library's numbers would ask it for its parts
         plain = issubclass(kind, _PLAIN)
         forgeable = _FORGEABLE if plain else _FORGEABLE_BY_OBJECTS
@@ -282,7 +282,7 @@ class Kinds:
     def _own_words(self, kind: type, names: frozenset[str]) -> bool:
         """Whether a class says something itself under one of ``names``: enumerations copy some from their library."""
         own = namespace_of(kind)
-        bases = [namespace_of(one) for one in _mro(kind) if self._is_trusted(one)]
+        bases = [namespace_of(one) for one in mro_of(kind) if self._is_trusted(one)]
         return any(all(base.get(name) is not own[name] for base in bases) for name in names & set(own))
 
     def _is_librarys(self, kind: type) -> bool:
@@ -292,7 +292,8 @@ class Kinds:
         path = getattr(getattr(module, "__spec__", None), "origin", None)
         if type(path) is not str or not path.startswith(self._prefixes):
             return False
-        if not all(_is_written_in(path, value) for value in _deciding(kind)):
+        package = _package_of(path, name)
+        if not all(_is_written_in(package, value) for value in _deciding(kind)):
             return False  # put there by somebody else
         found: Any = module
         for part in _qualified_name(kind).split("."):
@@ -314,10 +315,21 @@ def _deciding(kind: type) -> list[Any]:
     return [own[name] for name in _FORGEABLE_BY_OBJECTS & set(own)]
 
 
-def _is_written_in(path: str, value: Any) -> bool:
-    """Whether a method comes from a file, or from C as an interpreter makes it for a class."""
+def _package_of(path: str, name: str) -> str:
+    """Return the folder of a module's outermost package, or the file of one that is in none.
+
+    What decorates a method may stand in another module of the package, as in sympy.
+    """
+    above = name.count(".") + path.endswith("/__init__.py")
+    for _ in range(above):
+        path = path.rpartition("/")[0]
+    return f"{path}/" if above else path
+
+
+def _is_written_in(place: str, value: Any) -> bool:
+    """Whether a method comes from a file or folder, or from C as an interpreter makes it for a class."""
     if type(value) is FunctionType:
-        return bool(_code_of(value).co_filename == path)
+        return bool(_code_of(value).co_filename.startswith(place))
     return type(value) in _OF_CLASSES or value is None
 
 
@@ -332,6 +344,6 @@ def _answers_for_others(kind: type) -> bool:
 _code_of: Callable[[Any], Any] = FunctionType.__dict__["__code__"].__get__
 name_of: Callable[[type], str] = type.__dict__["__name__"].__get__
 _qualified_name: Callable[[type], str] = type.__dict__["__qualname__"].__get__
-_mro: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
+mro_of: Callable[[type], tuple[type, ...]] = type.__dict__["__mro__"].__get__
 _flags_of: Callable[[type], int] = type.__dict__["__flags__"].__get__
 namespace_of: Callable[[type], MappingProxyType[str, Any]] = type.__dict__["__dict__"].__get__

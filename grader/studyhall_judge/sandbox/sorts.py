@@ -54,9 +54,14 @@ _OWN_THREADS = 1
 """The judge's own, beside the main one, which is not counted."""
 
 
+def is_alone() -> bool:
+    """Whether no thread of a learner's runs, which could change a container that is being looked at."""
+    return bool(_count_threads() <= _OWN_THREADS)
+
+
 def still(value: Any, kind: Any) -> Any:
     """Return a container that stays as it is: where a learner's thread runs, it could change what was looked at."""
-    if _count_threads() <= _OWN_THREADS:
+    if is_alone():
         return value
     is_table = hasattr(kind, "dtype") or hasattr(kind, "dtypes")
     return kind.copy(value) if is_table or kind in _COPIED else value

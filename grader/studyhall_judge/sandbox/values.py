@@ -19,7 +19,7 @@ from itertools import chain
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
-from studyhall_judge.sandbox.assertions import Failures
+from studyhall_judge.sandbox.assertions import Hearing
 from studyhall_judge.sandbox.insides import batches_of, find_inside, is_array, is_masked, items_of
 from studyhall_judge.sandbox.iteration import without_end
 from studyhall_judge.sandbox.kinds import EQUALING, ORDERING, Kinds, holds_nothing, name_of
@@ -29,6 +29,7 @@ from studyhall_judge.sandbox.questions import OURS
 from studyhall_judge.sandbox.reading import COLLECTIONS, READERS, as_librarys, counter
 from studyhall_judge.sandbox.records import Record, record, record_of
 from studyhall_judge.sandbox.sorts import ATOMS, FLAT, HASHED, ITEMS, KEYS, MAPPINGS, SEQUENCES, still
+from studyhall_judge.sandbox.throughout import look_through
 from studyhall_judge.sandbox.view import MIX, SEE, View, hidden, value_of
 
 MAX_SCANNED = 1_000_000
@@ -46,16 +47,16 @@ _CHANGES = frozenset({"remove", "discard", "difference_update", "intersection_up
 """Methods that compare and change what they belong to, which so has to be that itself."""
 
 
-class Guard(OwnNames):
+class Guard(OwnNames, Hearing):
     """What compiled tests call. ``on_forged`` is told once per forged class."""
 
     def __init__(
         self, trusted: frozenset[type], prefixes: tuple[str, ...], on_forged: Callable[[str], None]
     ) -> None:
-        super().__init__()
+        OwnNames.__init__(self)
+        Hearing.__init__(self, prefixes)
         self._kinds = Kinds(trusted | {View, Record}, prefixes)
         self._on_forged = on_forged
-        self.failures = Failures(prefixes)
         self._told: set[str] = set()
         self._asked: frozenset[str] | None = None
         """The methods that decide what the test asks at the moment; None where any may."""
@@ -81,7 +82,7 @@ class Guard(OwnNames):
             own: what names stand for that it reads from here, from the start.
         """
         self._kinds.start(exempt, self.bound)
-        self.failures.start()
+        self.start_hearing()
         self._looks = Looks()
         self._asked = None
         self._believed = set()
@@ -99,15 +100,6 @@ class Guard(OwnNames):
         """Return a value that the test itself has made to compare with; it is believed from now on."""
         self._made.append(value)
         return value
-
-    def failed(self, within: bool) -> bool:  # noqa: FBT001 - compiled into tests
-        """Hear that an assertion has failed, ``within`` a context manager of the learner's or not; returns False."""
-        self.failures.note(within=within)
-        return False
-
-    def caught(self) -> None:
-        """Hear that the test has caught an error itself."""
-        self.failures.caught()
 
     def without_end(self, function: Any) -> Any:
         """Return what a test may have called for each element."""
@@ -131,10 +123,8 @@ class Guard(OwnNames):
             return self._see_sequence(value, kind, depth)
         if kind in MAPPINGS:
             return self._see_mapping(value, kind, depth)
-        if kind is MappingProxyType:
-            return self._see_proxy(value, depth)
-        if kind in KEYS or kind in ITEMS:
-            return self._see_keys(value, kind, depth)
+        if kind is MappingProxyType or kind in KEYS or kind in ITEMS:
+            return self._see_proxy(value, kind, depth)
         if any(value is one for one in self._made) or (
             issubclass(kind, type) and self._kinds.is_meant(value)
         ):
@@ -175,7 +165,8 @@ class Guard(OwnNames):
             return known
         self._looks.left -= size
         kinds = set(map(type, value))
-        if kinds <= self._atoms or kinds - self._atoms <= self._believed:
+        known = kinds <= self._atoms or kinds - self._atoms <= self._believed
+        if known or (not depth and self._holds_only_known(value)):
             return self._looks.remember(value, size, value)
         if size > MAX_SCANNED:
             return self._see_deep(value)
@@ -185,6 +176,18 @@ class Guard(OwnNames):
             return self._looks.remember(value, size, value)
         return self._looks.remember(value, size, kind(seen))
 
+    def _holds_only_known(self, value: Any) -> bool:
+        """Whether a container holds nothing at any depth but what is taken as it is; costs what it looked at."""
+        looked = look_through(value, self._is_taken)
+        self._looks.left -= looked
+        return bool(looked)
+
+    def _is_taken(self, kind: type, one: Any) -> bool:
+        """Whether objects of a class are taken as they are, as ``one`` of them shows."""
+        if kind not in self._atoms and kind not in self._believed and not self._kinds.is_forged(kind):
+            self._see(one, kind, 1)
+        return kind in self._atoms or kind in self._believed
+
     def _see_mapping(self, value: Any, kind: type, depth: int) -> Any:
         if value is self._namespace:
             return value
@@ -193,7 +196,8 @@ class Guard(OwnNames):
         if (known := self._looks.recall(value, size, chain(value, dict.values(value)))) is not None:
             return known
         self._looks.left -= 2 * size
-        if set(map(type, dict.keys(value))) | set(map(type, dict.values(value))) <= self._atoms:
+        kinds = set(map(type, dict.keys(value))) | set(map(type, dict.values(value)))
+        if kinds <= self._atoms or (not depth and self._holds_only_known(value)):
             return self._looks.remember(value, size, value)
         if size > MAX_SCANNED:
             return self._see_deep(value)
@@ -226,18 +230,14 @@ class Guard(OwnNames):
                 return self._view(value, kind)
         return value
 
-    def _see_proxy(self, value: Any, depth: int) -> Any:
-        """A proxy compares as what it stands for."""
-        (inner,) = _referents(value, OURS)
-        seen = self._see(inner, type(inner), depth + 1)
-        return value if seen is inner else seen
-
-    def _see_keys(self, value: Any, kind: type, depth: int) -> Any:
-        """What a dictionary shows of itself compares as a set of it."""
+    def _see_proxy(self, value: Any, kind: type, depth: int) -> Any:
+        """A proxy compares as what it stands for, and what a dictionary shows of itself as a set of it."""
         (inner,) = _referents(value, OURS)
         seen = self._see(inner, type(inner), depth + 1)
         if seen is inner:
             return value
+        if kind is MappingProxyType:
+            return seen
         return seen.keys() if kind in KEYS else seen.items()
 
     def _see_array(self, value: Any, kind: type, depth: int) -> Any:

@@ -6,11 +6,13 @@ the module's own functions.
 
 from __future__ import annotations
 
+import base64
 import builtins
 import ctypes
 import gc
 import re
 import sys
+import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from operator import is_
 from types import BuiltinFunctionType, FunctionType, ModuleType
@@ -225,6 +227,14 @@ COUNTS_CHANGES = sys.implementation.name == "cpython" and (3, 11) <= sys.version
 _MISSING = object()
 
 
+def fill_tables() -> None:
+    """Have modules make now what they else make when they are first asked for it, and would have changed by that."""
+    base64.a85encode(b"")
+    base64.b85encode(b"")
+    base64.b85decode(b"")
+    zipfile._ZipDecrypter(b"")  # type: ignore[attr-defined]  # noqa: SLF001 - the only way to its table
+
+
 def version_reader(namespace: Any) -> Callable[[], int] | None:
     """Return a function that reads a dictionary's version, which every change to it raises; None where there is none.
 
@@ -267,7 +277,8 @@ class Record:
     """One namespace as it was: a module's or a class's. Of values only those of the types ``kept`` are compared."""
 
     __slots__ = (
-        *("_kept", "_keys", "_read_version", "_size", "_size_then", "_there", "_values", "_version"),
+        *("_beneath", "_kept", "_keys", "_read_version", "_rewritten", "_size", "_size_then"),
+        *("_there", "_values", "_version"),
         *("name", "namespace", "owner"),
     )
 
@@ -276,6 +287,7 @@ class Record:
         self.owner = owner
         self.namespace = namespace
         self._kept = kept
+        self._rewritten = _REWRITES_ITSELF.get(name, frozenset())
         self._read_version = version_reader(namespace)
         self._version = -1
         self._size_then = -1
@@ -286,12 +298,14 @@ class Record:
         kept = {
             key: value
             for key, value in self.namespace.items()
-            if key not in _RESTLESS and isinstance(value, self._kept)
+            if key not in _RESTLESS and key not in self._rewritten and isinstance(value, self._kept)
         }
         self._keys = tuple(kept)
         self._there = self._keys if self._kept is _ALL else tuple(self.namespace)
         self._values = tuple(kept.values())
         self._size = len(self.namespace)
+        bases = type.mro(self.owner)[1:] if isinstance(self.owner, type) else []
+        self._beneath = frozenset(key for base in bases for key in vars(base))
         self.settle()
 
     def settle(self) -> None:
@@ -313,7 +327,7 @@ class Record:
             return False
         if len(self.namespace) != self._size_then or self._kept is not _ALL:
             return False
-        if self.name in _REWRITES_ITSELF or "_" in self.namespace:
+        if self._rewritten or "_" in self.namespace:
             return False
         return self.is_intact()
 
@@ -358,12 +372,15 @@ class Record:
             if len(self.namespace) <= self._size:
                 return []
             known = set(self._keys) | _RESTLESS
-            bases = type.mro(self.owner)[1:]
-            added = [key for key in self.namespace if key not in known]
-            return [key for key in added if any(key in vars(base) for base in bases)]
+            # What a library adds to a class and to its base alike hides nothing that anybody knew.
+            return [key for key in self.namespace if key in self._beneath and key not in known]
         if type(self.owner) is type(sys) and self.owner is not builtins:
-            known = set(self._there)
-            return [key for key in _BUILTIN_NAMES if key not in known and key in self.namespace]
+            known, own = set(self._there), self.namespace
+            return [
+                key
+                for key, builtin in _BUILTIN_NAMES.items()
+                if key not in known and own.get(key, builtin) is not builtin
+            ]
         if not isinstance(self.owner, ModuleType | dict):
             return [key for key in self.namespace if key not in self._keys and hasattr(type(self.owner), key)]
         return []
@@ -371,16 +388,40 @@ class Record:
 
 _RESTLESS = frozenset(
     {"_", "__warningregistry__", "__annotations__", "__abstractmethods__", "_abc_impl", "__doc__"}
-    | {"_node", "_last_timestamp", "_USE_CP_SENDFILE"}  # what uuid and shutil have found out
 )
 """Names that change without anybody patching anything."""
 
-_REWRITES_ITSELF = frozenset({"time"})
-"""Modules that the interpreter writes to without changing anything: `time` sets its time zone anew for each date."""
+_REWRITES_ITSELF = {
+    "shutil": frozenset({"_USE_CP_SENDFILE"}),
+    "time": frozenset({"altzone", "daylight", "timezone", "tzname"}),
+    "uuid": frozenset({"_last_timestamp", "_node"}),
+}
+"""What modules note for themselves: `uuid` and `shutil` what they have found out, `time` the zone that it is in."""
+
+_SETTINGS = {
+    "IPython.core.interactiveshell.InteractiveShell": frozenset({"ast_node_interactivity"}),
+    "matplotlib.pyplot": frozenset({"_backend_mod"}),
+    "threading": frozenset({"excepthook"}),
+    "unittest.case.TestCase": frozenset({"longMessage", "maxDiff"}),
+    "warnings": frozenset({"formatwarning", "showwarning"}),
+}
+"""What a library invites everybody to set, or sets itself when it is asked for: `matplotlib.use` another back end."""
 
 
-def is_librarys_own(record: Record, name: str) -> bool:
-    """Whether a library has itself put there what a name stands for now: `doctest` keeps its last runner.
+def is_harmless(record: Record, name: str) -> bool:
+    """Whether what a name stands for now is nothing to tell of, though it is put back.
+
+    A setting; a builtin under its own name, as older code wants it of numpy; or what a library has put there itself.
+    """
+    if name in _SETTINGS.get(record.name, ()):
+        return True
+    if name in _BUILTIN_NAMES and record.namespace.get(name) is _BUILTIN_NAMES[name]:
+        return record.name == "numpy" and isinstance(_BUILTIN_NAMES[name], type)
+    return _is_last_runner(record, name)
+
+
+def _is_last_runner(record: Record, name: str) -> bool:
+    """Whether a name is where `doctest` keeps its last runner.
 
     One with methods of its own would be asked to add up the next runner's failures.
     """
@@ -394,7 +435,7 @@ def is_librarys_own(record: Record, name: str) -> bool:
     return type(counts) is dict and not any(hasattr(kind, attribute) for attribute in own)
 
 
-_BUILTIN_NAMES = tuple(name for name in vars(builtins) if not name.startswith("_"))
+_BUILTIN_NAMES = {name: value for name, value in vars(builtins).items() if not name.startswith("_")}
 
 
 def take_records(known: frozenset[str] = frozenset()) -> list[Record]:

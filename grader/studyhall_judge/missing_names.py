@@ -1,0 +1,132 @@
+"""Says why a name that a test needs is not there, by the text of the learner's cells and by how they ended.
+
+What is said of a cell is its own text, which the learner wrote, and the kind of its error: nothing that its process,
+which may know of hidden tests, could have made up.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import difflib
+import sys
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+_LONGEST_READ = 50_000
+_MODULES = {"np": "numpy as np", "pd": "pandas as pd", "plt": "matplotlib.pyplot as plt"}
+_ERRORS = frozenset(vars(builtins))
+_NO_ANSWER = "NotImplementedError"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A learner's cell and how it ended: its error's name and message, empty where there was none."""
+
+    source: str
+    error: str = ""
+    message: str = ""
+    out_of_time: bool = False
+
+
+@dataclass
+class _Names:
+    """What a cell's text does with names."""
+
+    outside: dict[str, int] = field(default_factory=dict)
+    """Names that it sets for all cells, with the line of the first time."""
+    within: dict[str, str] = field(default_factory=dict)
+    """Names that it sets within a function or class only, by that one's name."""
+    deleted: set[str] = field(default_factory=set)
+
+
+def why_missing(name: str, before: Iterable[Ended], after: Iterable[str]) -> tuple[str, str]:
+    """Return in a sentence why a name is not defined, and what Python said where a cell's error is the reason.
+
+    Args:
+        name: the missing name.
+        before: the learner's cells that have run, in their order.
+        after: the texts of those that have not.
+    """
+    cells = [(one, _names_in(one.source)) for one in before]
+    for cell, names in reversed(cells):
+        if name in names.deleted:
+            return f"Your code deletes the name {name} (del {name}) before this test.", ""
+        if name in names.outside and cell.out_of_time:
+            return f"The cell that defines {name} ran out of time before that. Mend that cell first.", ""
+        if name in names.outside and cell.error:
+            # A class of the learner's own may have been named after what a hidden test has asked.
+            kind = f": {cell.error}" if cell.error in _ERRORS else ""
+            said = (
+                f"The cell that defines {name} ended with an error before that{kind}. Mend that cell first."
+            )
+            return said, cell.message
+    if any(name in _names_in(source).outside for source in after):
+        return (
+            f"A cell below this test defines {name}: cells run from top to bottom, so it comes too late.",
+            "",
+        )
+    return _not_defined(name, cells), ""
+
+
+def _not_defined(name: str, cells: list[tuple[Ended, _Names]]) -> str:
+    place = next((names.within[name] for _, names in cells if name in names.within), None)
+    known = sorted({one for cell, names in cells if not cell.error for one in names.outside})
+    alike = difflib.get_close_matches(name, known, 1, 0.75) or [
+        one for one in known if one.lower() == name.lower()
+    ]
+    if place is not None:
+        said = f"{name} is defined only inside of {place}, where nobody else sees it. Is it indented too far?"
+    elif alike:
+        said = (
+            f"No cell of yours defines {name}, but one defines {alike[0]}. Is that the name that was meant?"
+        )
+    elif name in _MODULES or name in sys.stdlib_module_names:
+        said = f"{name} is the name of a module that was not imported: import {_MODULES.get(name, name)}"
+    elif any(cell.error == _NO_ANSWER for cell, _ in cells):
+        said = f"No cell of yours defines {name} yet: a task above this test has no answer."
+    else:
+        said = f"No cell of yours defines {name}. Is it spelled as the task says?"
+    return said
+
+
+def _names_in(source: str) -> _Names:
+    names = _Names()
+    if len(source) > _LONGEST_READ:
+        return names
+    # A line that is a command of the notebook's is no Python.
+    plain = "\n".join("" if line.startswith(("%", "!")) else line for line in source.split("\n"))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(plain)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return names
+    waiting: list[tuple[ast.AST, str]] = [(one, "") for one in tree.body]
+    while waiting:
+        node, place = waiting.pop(0)
+        for name in _bound_by(node):
+            if place:
+                names.within.setdefault(name, place)
+            else:
+                names.outside.setdefault(name, getattr(node, "lineno", 0))
+        if isinstance(node, ast.Delete) and not place:
+            names.deleted |= {one.id for one in node.targets if isinstance(one, ast.Name)}
+        inner = (
+            node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) else place
+        )
+        if not isinstance(node, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+            waiting += [(one, inner) for one in ast.iter_child_nodes(node)]
+    return names
+
+
+def _bound_by(node: ast.AST) -> list[str]:
+    match node:
+        case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Name(id=name, ctx=ast.Store()):
+            return [name]
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            return [(one.asname or one.name).partition(".")[0] for one in names]
+    return []
