@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import re
 import secrets
 import signal
@@ -18,6 +19,7 @@ from typing import Any
 
 from studyhall_judge import driven
 from studyhall_judge.compiling import TestCompiler, UnusableTest
+from studyhall_judge.fetching import fetched_by
 from studyhall_judge.leash import Leash
 from studyhall_judge.magics import as_python
 from studyhall_judge.messages import why_unread
@@ -113,6 +115,8 @@ class NotebookRun:
         self._restarts = 0
         self._pid = 0
         self._leash = Leash(cells)
+        tests = [one.source for one in cells if one.kind is CellKind.test and one.driven is None]
+        self._fetched = [] if settings.scoring == "nbgrader" else fetched_by(tests)
         self._share = Share(OUTPUT_SHARE * settings.limits.output_bytes)
         self._used = 0.0, 0.0
         self._in_doubt: list[tuple[int, object]] = []
@@ -174,6 +178,7 @@ class NotebookRun:
             "limits": limits.model_dump(),
             "scoring": self._settings.scoring,
             "files": sorted(self._settings.released_files),
+            "fetched": self._fetched,
         }
         answer = await self._begin(go)
         if answer is None:
@@ -184,7 +189,21 @@ class NotebookRun:
         if answer is None:
             raise SandboxFault("the student's process did not start")
         self._pid = int(answer["pid"])
-        return True
+        return await self._fetch(answer["wanted"]) if answer["wanted"] else True
+
+    async def _fetch(self, wanted: Any) -> bool:
+        """Have what only tests import loaded before learners' code could put something in its way.
+
+        Where that does not end, or ends the process, it is left to the tests.
+        """
+        message = {"op": "fetch", "n": -1, "nonce": "", "wanted": wanted}
+        seconds = min(self._settings.limits.cell_seconds, max(self._clock.left, 0.1))
+        with contextlib.suppress(StudentGone):
+            if await self._ask(message, seconds) is not None:
+                return True
+        self._fetched = []
+        self._student = await self._sandbox.next_student()
+        return await self._start()
 
     async def _begin(self, go: dict[str, Any]) -> dict[str, Any] | None:
         try:

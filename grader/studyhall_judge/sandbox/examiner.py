@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from studyhall_judge.sandbox import limits, root, testcell
+from studyhall_judge.sandbox import libraries, limits, root, testcell
 from studyhall_judge.sandbox.describing import describe_error, forget_traceback, plain_outputs
 from studyhall_judge.sandbox.guards import Guards
 from studyhall_judge.sandbox.shell import JudgeShell, Outputs, OutputStream, no_input
@@ -33,6 +33,7 @@ REHEARSED = (
     "rehearsed(3)",
     "print('rehearsed')\nraise NotImplementedError",
 )
+_STREAMS = ("stdout", "stderr")
 _REHEARSED_TEST = "assert sum([1, 2]) == 3\nassert len('') == 1, 'rehearsed'"
 
 
@@ -64,13 +65,28 @@ class Examiner:
             (None, compile(_REHEARSED_TEST, "<rehearsal>", "exec"), None, {})
         )
 
-    def begin(self, start: dict[str, Any]) -> None:
-        """Get ready for a submission."""
+    def begin(self, start: dict[str, Any]) -> list[list[str]]:
+        """Get ready for a submission; returns what its tests import that is not loaded yet."""
         os.chdir(root.WORK)
         limits.set_limits(start["limits"])
         _get_ready(start["environment"])
         self._outputs.limit = start["limits"]["output_bytes"]
         self._guards.note_files(frozenset(start["files"]))
+        self._guards.note_libraries(start["fetched"])
+        return libraries.not_loaded(start["fetched"])
+
+    def fetch(self, wanted: list[list[str]]) -> None:
+        """Load what tests import, before any cell runs."""
+        self._outputs.start()
+        streams = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = (
+            OutputStream(name, at, self._outputs) for at, name in enumerate(_STREAMS, 1)
+        )
+        libraries.load(wanted)
+        sys.stdout, sys.stderr = streams
+        self._outputs.start()
+        self._guards.accept()
+        self._guards.note_libraries(wanted)
 
     def restore(self) -> list[str]:
         """Put back what learners' code has changed; returns what that was, in words."""

@@ -17,7 +17,7 @@ import threading
 from types import FunctionType, ModuleType
 from typing import Any
 
-from studyhall_judge.sandbox import root
+from studyhall_judge.sandbox import libraries, root
 from studyhall_judge.sandbox.locked_classes import LockedClasses
 from studyhall_judge.sandbox.watched import (
     Record,
@@ -25,7 +25,6 @@ from studyhall_judge.sandbox.watched import (
     is_librarys_own,
     pattern_caches,
     take_records,
-    take_records_of,
 )
 
 # The C functions behind the module: student code can patch the module's own.
@@ -125,7 +124,17 @@ class Guards:
         namespace = self._shell.user_ns
         new = {name: namespace[name] for name in names if name in namespace}
         self._imports.update(new)
-        self._records += take_records_of(new.values(), frozenset(record.name for record in self._records))
+        self._records += libraries.take_records_of(new.values(), self._known())
+
+    def note_libraries(self, wanted: list[list[str]]) -> None:
+        """Remember the modules that tests import, as they are before any cell runs, and the names taken from them."""
+        modules, records = libraries.records_of(wanted, self._known())
+        self._modules.update(modules)
+        self._records += records
+        self._loaded.settle()
+
+    def _known(self) -> frozenset[int]:
+        return frozenset(id(record.owner) for record in self._records)
 
     def imports(self, names: list[str]) -> dict[str, Any]:
         """Return what these names were imported as by an author's cell."""

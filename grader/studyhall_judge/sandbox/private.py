@@ -42,6 +42,7 @@ _BACK = (
     "values",
     "audit",
     "watched",
+    "libraries",
     "locked_classes",
     "guards",
     "testcell",
