@@ -25,7 +25,7 @@ from studyhall_judge.magics import as_python
 from studyhall_judge.messages import why_unread
 from studyhall_judge.outputs import Share, clean_outputs
 from studyhall_judge.rebuild import CellKind, PlannedCell
-from studyhall_judge.releases import definitions_for, helpers_in, imported_names
+from studyhall_judge.releases import definitions_for, told_of
 from studyhall_judge.report import Limits, Scoring
 from studyhall_judge.sandbox import plain
 from studyhall_judge.sandbox.compiler import NAMES, Lesson
@@ -285,12 +285,8 @@ class NotebookRun:
         message: dict[str, Any] = {"op": "cell", "n": place, "kind": str(cell.kind)}
         message["nonce"] = secrets.token_hex(16)
         if cell.kind is not CellKind.test:
-            author = cell.kind is CellKind.author
-            return message | {
-                "source": cell.source,
-                "imports": sorted(imported_names(cell.source)) if author else [],
-                "helpers": sorted(helpers_in(cell.source)) if author else [],
-            }
+            told = told_of(cell.source, self._settings.lesson) if cell.kind is CellKind.author else {}
+            return message | told | {"source": cell.source}
         message["op"] = "test"
         if self._settings.scoring == "nbgrader":
             return message | {"source": cell.source, "imports": [], "patches": []}

@@ -18,6 +18,7 @@ from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 from studyhall_judge.sandbox.announcing import HANDLER, RENAMED
+from studyhall_judge.sandbox.bindings import Touched
 from studyhall_judge.sandbox.placeholders import TEST_FILE
 from studyhall_judge.sandbox.questions import OURS
 
@@ -128,8 +129,9 @@ class NotHere(RuntimeError):
 class Watch:
     """The audit hook and its state. ``prefixes`` are the folders of the interpreter and its libraries."""
 
-    def __init__(self, prefixes: tuple[str, ...]) -> None:
+    def __init__(self, prefixes: tuple[str, ...], touched: Touched) -> None:
         self._alarm = -1
+        self.touched = touched
         self.prefixes = (*prefixes, "<frozen ")
         self._written = tuple(prefix.encode() for prefix in (*self.prefixes, TEST_FILE))
         self.bottom: CodeType | None = None
@@ -323,6 +325,16 @@ class _Look:
                 self._refuse("read_test", "The code looked into a generator of a test.")
         elif name in _CODE_ATTRIBUTES and type(target) is FunctionType:
             self._consider_function(target, name, frame)
+        elif name == "__kwdefaults__" and type(target) is FunctionType:
+            self._note(target, name, written=False)
+
+    def _note(self, function: FunctionType, name: str, *, written: bool) -> None:
+        """Note a function as it is before somebody may change it, when tests may lean on it."""
+        touched = self._watch.touched
+        if touched.is_wanted(function, name) and (
+            id(function) in touched.own or self._code_of(function).co_filename.startswith(self._prefixes)
+        ):
+            self._asked += touched.note(function, written=written)
 
     def _consider_function(self, target: FunctionType, name: str, frame: FrameType) -> None:
         reader = self._code(frame)
@@ -338,6 +350,7 @@ class _Look:
             return
         if self._code_of(target).co_filename.startswith(self._prefixes) and self._is_responsible(frame):
             self._refuse("patched_function", f"The code tried to replace the code of {target.__qualname__}.")
+        self._note(target, arguments[1], written=True)
 
     def _consider_handler(self, frame: FrameType) -> None:
         """A handler gets the frame that it interrupts, which may be the guard's, and may be gone after the test."""

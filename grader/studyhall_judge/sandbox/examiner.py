@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from studyhall_judge.sandbox import libraries, limits, root, testcell
+from studyhall_judge.sandbox.bindings import Touched
 from studyhall_judge.sandbox.describing import describe_error, forget_traceback, plain_outputs
 from studyhall_judge.sandbox.guards import Guards
 from studyhall_judge.sandbox.shell import JudgeShell, Outputs, OutputStream, no_input
@@ -50,7 +51,7 @@ class _Test:
 class Examiner:
     """Works on one shell. ``on_forged`` is told the name of a class whose values were not believed."""
 
-    def __init__(self, shell: JudgeShell, outputs: Outputs, guard: Guard) -> None:
+    def __init__(self, shell: JudgeShell, outputs: Outputs, guard: Guard, touched: Touched) -> None:
         namespace = shell.user_ns
         # Where a test looks that replaces it; nothing of the judge asks for input.
         builtins.input = no_input
@@ -58,7 +59,7 @@ class Examiner:
         self._shell = shell
         self._outputs = outputs
         self._guard = guard
-        self._guards = Guards(shell)
+        self._guards = Guards(shell, touched)
         self._kept: dict[str, Any] = {}
         self._test = _Test()
         self._rehearsed_test = marshal.dumps(
@@ -100,11 +101,12 @@ class Examiner:
         """Return files beside the notebook that have a library's name."""
         return self._guards.shadowing_files()
 
-    def accept(self, imports: list[str], helpers: list[str]) -> None:
+    def accept(self, message: dict[str, Any]) -> None:
         """Take what an author's cell did as the new ground, and remember what it imported and defined."""
         self._guards.accept()
-        self._guards.note_imports(frozenset(imports))
-        self._guards.note_helpers(helpers)
+        self._guards.note_imports(frozenset(message["imports"]))
+        self._guards.note_helpers(message["helpers"])
+        self._guards.note_own(message["own"], f"<ipython-input-{self._shell.execution_count - 1}-")
 
     def prepare(self, message: dict[str, Any]) -> list[tuple[Callable[[], Any], bool]]:
         """Get ready for a test; returns its parts: what hands over the code, and whether that is to be awaited.
@@ -116,6 +118,7 @@ class Examiner:
         test.ended = ()
         test.replaced = self._guards.restore_imports(frozenset(message["imports"]))
         test.replaced += self._guards.replaced_helpers(message["helpers"])
+        test.replaced += self._guards.replaced_own(message["bound"])
         test.before = {name: namespace.get(name) for name in message["kept"]}
         test.outputs = self._outputs.start()
         sys.stdout = OutputStream("stdout", 1, self._outputs)
@@ -152,6 +155,9 @@ class Examiner:
             if self._guard.own(name) is not self._guard:
                 namespace[name] = self._guard.own(name)
         tampered = self._guards.locked_classes.put_back(message["helpers"])
+        replaced = self._guards.replaced_own(message["bound"])
+        tampered += [name for code, name in replaced if code == "replaced_helper"]
+        rewritten += [one for one in replaced if one[0] != "replaced_helper"]
         if error is None and self._guard.failures.swallowed:
             rewritten.append(("swallowed_assertion", ""))
         described = None

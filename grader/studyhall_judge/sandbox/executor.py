@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from studyhall_judge.sandbox import root, wire
 from studyhall_judge.sandbox.announcing import announce
 from studyhall_judge.sandbox.audit import LEARNER, QUIET, TEST, UNHOOKING, Watch
+from studyhall_judge.sandbox.bindings import Touched
 from studyhall_judge.sandbox.describing import is_plain
 from studyhall_judge.sandbox.examiner import REHEARSED, Examiner
 from studyhall_judge.sandbox.front import Front
@@ -103,10 +104,11 @@ _REHEARSED_WITH = {
 }
 """What most of them do, and no more: each page that is made ready and not used was for nothing."""
 
-_TEST = ("code", "imports", "exempt", "patches", "helpers", "mirrored", "kept", "published")
+_TEST = ("code", "imports", "exempt", "patches", "helpers", "mirrored", "kept", "published", "bound")
 _REPLACED = {
     "replaced_import": "The imported name {} had been replaced before a test; it was put back.",
     "replaced_helper": "The lesson's own {} had been replaced; the test used the lesson's.",
+    "replaced_part": "The lesson's own {} had been replaced before a test that uses it.",
     "swallowed_assertion": "An assertion failed, and code that the test called kept the error from the test.",
     "undone_change": "{} was changed while a test ran, and put back before its end.",
     "rewritten_name": "Code that a test called has set the test's own {}; the test did not look at that.",
@@ -160,9 +162,10 @@ class Executor:
         sys.path[:] = [entry for entry in sys.path if entry] + [root.WORK]
         let_only_tests_skip()
         announce()
-        self._watch = Watch(libraries)
+        touched = Touched()
+        self._watch = Watch(libraries, touched)
         guard = Guard(all_types(), libraries, self._on_forged)
-        self._examiner = Examiner(self._shell, self._outputs, guard)
+        self._examiner = Examiner(self._shell, self._outputs, guard, touched)
         self._is_broken = seal([*self.own_code, vars(self._examiner), vars(self._front)])
 
     def rehearse(self) -> None:
@@ -276,7 +279,7 @@ class Executor:
             self._restore("before a cell of the lesson")
         answer = self._learners(partial(self._front.run, message["source"], True))
         if author:
-            self._do(partial(self._examiner.accept, message["imports"], message["helpers"]), TEST)
+            self._do(partial(self._examiner.accept, message), TEST)
         return answer
 
     def _drive(self, message: dict[str, Any]) -> dict[str, Any]:
