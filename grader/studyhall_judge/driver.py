@@ -90,6 +90,7 @@ class RunSettings:
     lesson: Lesson
     compiler: TestCompiler
     released_files: frozenset[str]
+    secret_files: frozenset[str]
 
 
 class NotebookRun:
@@ -179,6 +180,7 @@ class NotebookRun:
             "scoring": self._settings.scoring,
             "files": sorted(self._settings.released_files),
             "fetched": self._fetched,
+            "secret": sorted(self._settings.secret_files),
         }
         answer = await self._begin(go)
         if answer is None:

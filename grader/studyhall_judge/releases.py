@@ -269,6 +269,12 @@ def told_of(source: str, lesson: Lesson) -> dict[str, Any]:
     }
 
 
+def unspoken(files: Iterable[str], cells: Iterable[ReleasedCell]) -> frozenset[str]:
+    """Return the released files that nothing but tests names: no answer is to write to them."""
+    shown = "\n".join(cell.shown for cell in cells if cell.role is not CellRole.test)
+    return frozenset(name for name in files if name.rpartition("/")[2] not in shown)
+
+
 def _changed_within(source: str) -> set[str]:
     """Return the variables that functions of a cell change from within: those declared nonlocal or global."""
     try:

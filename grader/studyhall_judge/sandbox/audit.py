@@ -21,6 +21,7 @@ from studyhall_judge.sandbox.announcing import HANDLER, RENAMED
 from studyhall_judge.sandbox.bindings import Touched
 from studyhall_judge.sandbox.placeholders import TEST_FILE
 from studyhall_judge.sandbox.questions import OURS
+from studyhall_judge.sandbox.surroundings import MOVED, SET
 
 _write = os.write
 _get_frame = sys._getframe  # noqa: SLF001 - the interpreter's documented way to see the caller
@@ -62,6 +63,7 @@ _MAKERS = frozenset({"compile", "code.__new__", "marshal.loads", "marshal.load",
 _PATCHES = frozenset({"object.__setattr__", "object.__delattr__"})
 _FRAMES = frozenset({"sys._getframe", "sys._current_frames", "sys._current_exceptions"})
 _REFERENTS = "gc.get_referents"
+_SURROUNDINGS = SET | {MOVED}
 _HOOK = ("audit_hook", "The code tried to add a hook to the interpreter.")
 _NEVER_BY_ANYBODY = {
     "sys.addaudithook": _HOOK,
@@ -100,6 +102,7 @@ _HEARD = (
     | _MAKERS
     | _PATCHES
     | _FRAMES
+    | _SURROUNDINGS
     | frozenset(
         {
             "object.__getattr__",
@@ -249,8 +252,15 @@ class _Look:
             self._consider_patch(arguments, frame)
         elif event in _FRAMES or event in _TRACERS:
             self._consider_frames(event, frame)
-        elif event == HANDLER:
+        else:
+            self._consider_rest(event, arguments, frame)
+
+    def _consider_rest(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
+        if event == HANDLER:
             self._consider_handler(frame)
+        elif event in _SURROUNDINGS:
+            if self._is_responsible(frame) or not self._names(frame, event):
+                self._watch.touched.heard.add(event)
         elif event == _REFERENTS and arguments[0] and arguments[0][-1] is OURS:
             return
         elif event in _NEVER:

@@ -71,6 +71,8 @@ class Cells:
         self._held: list[Any] = []
         self._names: list[str] = []
         self._known: set[int] = set()
+        self._first = 0
+        self._are_first_intact: Callable[[], bool] = bool
 
     def note(self, values: Iterable[Any], *, all_but: frozenset[str] | None = None) -> None:
         """Remember cells of functions: those that hold callables.
@@ -93,13 +95,25 @@ class Cells:
                     self._held.append(held)
                     self._names.append(function.__qualname__)
 
+    def seal(self) -> None:
+        """Have what is remembered by now looked at in a fifth of the time: for what all submissions share."""
+        self._first = len(self._cells)
+        if self._cells:
+            self._are_first_intact = _comparison(self._cells, self._held)
+
+    def _is_intact(self) -> bool:
+        try:
+            if self._first and not self._are_first_intact():
+                return False
+            cells, held = self._cells[self._first :], self._held[self._first :]
+            return all(map(is_, map(_get_contents, cells), held))
+        except (NameError, ValueError):  # one was emptied
+            return False
+
     def put_back(self) -> list[str]:
         """Give cells back what they held; returns whose that were."""
-        try:
-            if all(map(is_, map(_get_contents, self._cells), self._held)):
-                return []
-        except ValueError:
-            pass  # one was emptied
+        if self._is_intact():
+            return []
         found = []
         for cell, held, name in zip(self._cells, self._held, self._names, strict=True):
             if contents_of(cell) is not held:
@@ -108,14 +122,31 @@ class Cells:
         return found
 
 
+def _comparison(cells: list[Any], held: list[Any]) -> Callable[[], bool]:
+    """Return a function that says whether cells hold what they held: they are its own variables, which is fast."""
+    numbers = range(len(cells))
+    names = "=".join(f"a{number}=b{number}" for number in numbers)
+    compared = " and ".join(f"a{number} is b{number}" for number in numbers)
+    code = compile(
+        f"def make():\n {names}=0\n return lambda: {compared}", Cells.seal.__code__.co_filename, "exec"
+    )
+    (outer,) = (one for one in code.co_consts if type(one) is CodeType)
+    (inner,) = (one for one in outer.co_consts if type(one) is CodeType)
+    variables = {f"a{number}": cell for number, cell in enumerate(cells)}
+    variables |= {f"b{number}": CellType(value) for number, value in enumerate(held)}
+    return FunctionType(inner, {}, None, None, tuple(variables[name] for name in inner.co_freevars))
+
+
 class Touched:
     """Functions that somebody has asked for their defaults, or has given others, with what they had before.
 
-    Made by the audit hook, as it hears of each; ``own`` are the identities of the lesson's functions.
+    Made by the audit hook, as it hears of each; ``own`` are the identities of the lesson's functions. ``heard`` is
+    what learners' code has done to the surroundings.
     """
 
     def __init__(self) -> None:
         self.own: set[int] = set()
+        self.heard: set[str] = set()
         self._written: dict[int, tuple[Any, CodeType, Any, Any]] = {}
         self._read: dict[int, tuple[Any, dict[str, Any], dict[str, Any]]] = {}
         self._resting = False

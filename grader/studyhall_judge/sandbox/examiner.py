@@ -72,7 +72,7 @@ class Examiner:
         limits.set_limits(start["limits"])
         _get_ready(start["environment"])
         self._outputs.limit = start["limits"]["output_bytes"]
-        self._guards.note_files(frozenset(start["files"]))
+        self._guards.note_files(frozenset(start["files"]), frozenset(start["secret"]))
         self._guards.note_libraries(start["fetched"])
         return libraries.not_loaded(start["fetched"])
 
@@ -171,7 +171,8 @@ class Examiner:
             "result": result,
             "seconds": seconds,
             "replaced": self._test.replaced + rewritten,
-            "tampered": tampered + self._guards.restore(frozenset(message["patches"])),
+            "tampered": tampered + self._guards.restore(frozenset(message["patches"]), after_test=True),
+            "files": self._guards.changed_files(after_test=True),
         }
 
     def _look_at(self, value: Any) -> tuple[BaseException | None, dict[str, Any] | None]:

@@ -318,6 +318,8 @@ class Executor:
         for code, name in answer.pop("replaced"):
             self._watch.tell(code, _REPLACED[code].format(name))
         self._tell_changes(answer["tampered"], "while a test ran")
+        for name in answer.pop("files"):
+            self._watch.tell("changed_file", f"The lesson's file {name} was changed while a test ran.")
         self._ground_is_known = True
         return answer | {"tampered": bool(answer["tampered"])}
 

@@ -21,6 +21,7 @@ from studyhall_judge.sandbox import libraries, root
 from studyhall_judge.sandbox.bindings import Cells, Touched, reached_from
 from studyhall_judge.sandbox.lessons_own import LessonsOwn, says_the_same
 from studyhall_judge.sandbox.locked_classes import LockedClasses
+from studyhall_judge.sandbox.surroundings import Surroundings
 from studyhall_judge.sandbox.watched import (
     Record,
     forget_false_patterns,
@@ -68,12 +69,15 @@ class Guards:
     def __init__(self, shell: Any, touched: Touched) -> None:
         self._shell = shell
         self._touched = touched
+        self._surroundings = Surroundings(touched.heard)
+        self._secret: frozenset[str] = frozenset()
         self._cells = Cells()
         self._own = LessonsOwn(self._cells, touched)
         self.released_files: frozenset[str] = frozenset()
         self._files: dict[str, tuple[int, ...]] = {}
         self._records = take_records()
         self._note_cells(self._records)
+        self._cells.seal()
         self._pattern_caches = pattern_caches()
         self._loaded = Record("sys.modules", sys, sys.modules)
         owners: dict[str, Any] = {
@@ -105,7 +109,7 @@ class Guards:
         self._namespace = shell.user_ns
         self._found: list[str] = []
 
-    def restore(self, allowed: frozenset[str] = frozenset()) -> list[str]:
+    def restore(self, allowed: frozenset[str] = frozenset(), *, after_test: bool = False) -> list[str]:
         """Put everything back; returns what had changed, in words. ``allowed`` names may have changed."""
         self._found = []
         self._allowed_names = allowed
@@ -116,6 +120,8 @@ class Guards:
         self._restore_shell()
         self._restore_interpreter()
         self._restore_signals()
+        if "executable" not in allowed:
+            self._found += self._surroundings.restore(self.released_files, after_test=after_test)
         return self._found
 
     def accept(self) -> None:
@@ -323,14 +329,23 @@ class Guards:
         added = [entry for entry in path if type(entry) is str and entry not in self._path]
         sys.path[:] = self._path + added
 
-    def note_files(self, names: frozenset[str]) -> None:
-        """Remember the released files beside the notebook as they are, before any cell runs."""
+    def note_files(self, names: frozenset[str], secret: frozenset[str]) -> None:
+        """Remember the released files beside the notebook as they are, before any cell runs.
+
+        No answer is about those that are ``secret``: learners are not told of them.
+        """
+        self._surroundings.begin()
         self.released_files = names
+        self._secret = secret
         self._files = {name: _state_of(name) for name in names}
 
-    def changed_files(self) -> list[str]:
-        """Return released files that are no longer what they were; each is told of once."""
-        changed = [name for name, state in self._files.items() if _state_of(name) != state]
+    def changed_files(self, *, after_test: bool = False) -> list[str]:
+        """Return released files that are no longer what they were; each is told of once.
+
+        An answer that a test calls may be meant to write to a file that learners know.
+        """
+        names = self._secret if after_test else self.released_files
+        changed = [name for name in names if _state_of(name) != self._files[name]]
         for name in changed:
             self._files[name] = _state_of(name)
         return sorted(changed)
