@@ -1,11 +1,13 @@
-"""Has the interpreter say of two more things that somebody does them: an audit hook hears what is announced.
+"""Has the interpreter say of three more things that somebody does them: an audit hook hears what is announced.
 
-A handler of signals is given the frame that it interrupts, whoever's that is, and code can be given the name of
-another file when it is there already. Of both the interpreter tells nobody.
+A handler of signals is given the frame that it interrupts, whoever's that is; code can be given the name of another
+file when it is there already; and `ctypes` reads and writes memory at any address. Of these the interpreter tells
+nobody.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import signal
 import sys
@@ -19,14 +21,28 @@ _signal: Any = importlib.import_module("_signal")
 
 HANDLER = "studyhall.signal_handler"
 RENAMED = "studyhall.renamed_code"
+MEMORY = "studyhall.memory"
+_AT_ANY_ADDRESS = ("cast", "memmove", "memset")
 
 
 def announce() -> None:
-    """Have both announced from now on in this process."""
+    """Have these announced from now on in this process."""
+    for name in _AT_ANY_ADDRESS:
+        setattr(ctypes, name, _announced_plainly(getattr(ctypes, name)))
     _signal.signal = _announced(_signal.signal, HANDLER)
     wrapper: Any = signal.signal
     wrapper.__wrapped__ = _signal.signal
     _imp._fix_co_filename = _announced(_imp._fix_co_filename, RENAMED)  # noqa: SLF001 - the loader's own
+
+
+def _announced_plainly(function: Callable[..., Any]) -> Any:
+    """Return what announces that memory is read or written. Whoever knows `ctypes` gets at the function behind it."""
+
+    def announcing(*arguments: Any) -> Any:
+        sys.audit(MEMORY)
+        return function(*arguments)
+
+    return announcing
 
 
 def _announced(function: Callable[..., Any], event: str) -> Any:

@@ -4,8 +4,8 @@ An audit hook cannot be removed once it is there. What it hears goes to the judg
 writing to it cannot be undone, whatever student code does afterwards.
 
 Threats: reading the test's frames and code for expected values (frames, tracebacks, generators, the collector's lists),
-patching code objects in place, hooks that run during a test (trace, profile, audit), and native calls that go past
-everything (ctypes). Libraries do some of this for honest reasons, so only calls that student code makes itself count.
+patching code in place, hooks that run during a test, and native calls that go past everything (ctypes). Libraries do
+some of this for honest reasons, so only calls that student code makes itself count.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from collections.abc import Callable
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
-from studyhall_judge.sandbox.announcing import HANDLER, RENAMED
+from studyhall_judge.sandbox.announcing import HANDLER, MEMORY, RENAMED
 from studyhall_judge.sandbox.bindings import Touched
 from studyhall_judge.sandbox.placeholders import TEST_FILE
 from studyhall_judge.sandbox.questions import OURS
@@ -103,10 +103,10 @@ _HEARD = (
     | _PATCHES
     | _FRAMES
     | _SURROUNDINGS
+    | {HANDLER, MEMORY}
     | frozenset(
         {
             "object.__getattr__",
-            HANDLER,
             "ctypes.dlopen",
             "ctypes.dlsym",
             "ctypes.dlsym/handle",
@@ -266,7 +266,9 @@ class _Look:
         elif event in _NEVER:
             if event in _NEVER_BY_ANYBODY or self._is_responsible(frame) or not self._names(frame, event):
                 self._refuse(*_NEVER[event])
-        elif self._is_responsible(frame, through=("/ctypes/",)) or not self._calls_natively(frame):
+        elif self._is_responsible(self._past_announcing(frame), through=("/ctypes/",)) or (
+            event != MEMORY and not self._calls_natively(frame)
+        ):
             self._refuse("native_call", "The code tried to call native code directly.")
 
     def _consider_frames(self, event: str, frame: FrameType) -> None:
