@@ -116,8 +116,8 @@ class NotebookRun:
         self._restarts = 0
         self._pid = 0
         self._leash = Leash(cells)
-        tests = [one.source for one in cells if one.kind is CellKind.test and one.driven is None]
-        self._fetched = [] if settings.scoring == "nbgrader" else fetched_by(tests)
+        self._fetches = True
+        """Whether what tests import is loaded before they run."""
         self._share = Share(OUTPUT_SHARE * settings.limits.output_bytes)
         self._used = 0.0, 0.0
         self._in_doubt: list[tuple[int, object]] = []
@@ -179,7 +179,7 @@ class NotebookRun:
             "limits": limits.model_dump(),
             "scoring": self._settings.scoring,
             "files": sorted(self._settings.released_files),
-            "fetched": self._fetched,
+            "fetched": fetched_by(self._cells) if self._fetches else [],
             "secret": sorted(self._settings.secret_files),
         }
         answer = await self._begin(go)
@@ -203,7 +203,7 @@ class NotebookRun:
         with contextlib.suppress(StudentGone):
             if await self._ask(message, seconds) is not None:
                 return True
-        self._fetched = []
+        self._fetches = False
         self._student = await self._sandbox.next_student()
         return await self._start()
 

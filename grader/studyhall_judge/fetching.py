@@ -11,19 +11,16 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 from studyhall_judge.magics import as_python
+from studyhall_judge.rebuild import CellKind, PlannedCell
 
 _IMPORTERS = frozenset({"import_module", "__import__", "importorskip"})
 """Functions that import what their first argument names."""
 
 
-def fetched_by(tests: Iterable[str]) -> list[list[str]]:
-    """Return what tests import: lists of a module's name and the names that are taken from it.
-
-    Args:
-        tests: texts of test cells.
-    """
+def fetched_by(cells: Iterable[PlannedCell]) -> list[list[str]]:
+    """Return what a notebook's tests import: lists of a module's name and the names that are taken from it."""
     found: dict[str, set[str]] = {}
-    for source in tests:
+    for source in [one.source for one in cells if one.kind is CellKind.test and one.driven is None]:
         for module, names in _imports_of(source):
             found.setdefault(module, set()).update(names)
     return [[module, *sorted(names)] for module, names in sorted(found.items())]

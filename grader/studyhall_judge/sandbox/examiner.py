@@ -73,6 +73,8 @@ class Examiner:
         _get_ready(start["environment"])
         self._outputs.limit = start["limits"]["output_bytes"]
         self._guards.note_files(frozenset(start["files"]), frozenset(start["secret"]))
+        if start["scoring"] == "nbgrader":
+            return []
         self._guards.note_libraries(start["fetched"])
         return libraries.not_loaded(start["fetched"])
 

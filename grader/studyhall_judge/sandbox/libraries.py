@@ -22,7 +22,8 @@ from studyhall_judge.sandbox.watched import Record
 
 _import = importlib.import_module
 _find = importlib.util.find_spec
-_MOST_CLASSES = 100
+_MOST_CLASSES = 40
+"""Classes of a module that are watched; of one with more, as numpy, those that are named."""
 _LARGEST_MODULE = 200_000
 
 FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType, type, ModuleType, partial, type(lru_cache(len)))
@@ -34,7 +35,10 @@ METHODS = (
 )
 """The same of a class: what is no method may be its own counter or cache."""
 
-_NOT_WATCHED = frozenset({"builtins", "__main__", "sys"})
+_KEPT_OF = {"sys": (BuiltinFunctionType,)}
+"""Of the interpreter's own module: streams and hooks change with every cell."""
+
+_NOT_WATCHED = frozenset({"builtins", "__main__"})
 
 
 def not_loaded(wanted: list[list[str]]) -> list[list[str]]:
@@ -75,9 +79,15 @@ def _only_defines(name: str) -> bool:
         return False
     with open(origin, encoding="utf-8") as file:
         text = file.read(_LARGEST_MODULE)
-    return not any(
-        isinstance(one, ast.Expr) and not isinstance(one.value, ast.Constant) for one in ast.parse(text).body
-    )
+    return all(map(_only_says, ast.parse(text).body))
+
+
+def _only_says(statement: ast.stmt) -> bool:
+    """Whether a statement is no call that is made for what it does; printing is nothing."""
+    match statement:
+        case ast.Expr(value=ast.Constant() | ast.Call(func=ast.Name(id="print"))):
+            return True
+    return not isinstance(statement, ast.Expr)
 
 
 def records_of(wanted: list[list[str]], known: frozenset[int]) -> tuple[dict[str, ModuleType], list[Record]]:
@@ -124,9 +134,10 @@ def take_records_of(values: Iterable[Any], known: frozenset[int]) -> list[Record
             continue
         name = module.__name__
         if id(module) not in known and id(module) not in records:
-            records[id(module)] = Record(name, module, vars(module), FUNCTIONS)
-            if is_module:
-                classes += [one for one in vars(module).values() if _is_of(one, name)][:_MOST_CLASSES]
+            records[id(module)] = Record(name, module, vars(module), _KEPT_OF.get(name, FUNCTIONS))
+        if is_module:
+            own = [one for one in vars(module).values() if _is_of(one, name)]
+            classes += own if len(own) <= _MOST_CLASSES else []
         if isinstance(value, type):
             classes.append(value)
     for kind in classes:
@@ -134,7 +145,20 @@ def take_records_of(values: Iterable[Any], known: frozenset[int]) -> list[Record
             if id(one) not in known and id(one) not in records and one.__module__ not in _NOT_WATCHED:
                 name = f"{one.__module__}.{one.__qualname__}"
                 records[id(one)] = Record(name, one, vars(one), METHODS)
-    return list(records.values())
+    tables = [table for record in records.values() for table in _tables_of(record, known)]
+    return [*records.values(), *tables]
+
+
+def _tables_of(record: Record, known: frozenset[int]) -> list[Record]:
+    """Remember dictionaries in which a module or class looks up what to do with something, by its class or method."""
+    spaces = {
+        name: one for name, one in record.namespace.items() if type(one) is dict and id(one) not in known
+    }
+    return [
+        Record(f"{record.name}.{name}", one, one)
+        for name, one in spaces.items()
+        if one and name != "__builtins__" and all(map(callable, one)) and all(map(callable, one.values()))
+    ]
 
 
 def _is_of(value: Any, module: str) -> bool:

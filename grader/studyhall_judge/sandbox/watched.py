@@ -77,6 +77,7 @@ MODULES = (
     "_frozen_importlib",
     "_frozen_importlib_external",
     "zipimport",
+    "linecache",
     "io",
     "posixpath",
     "genericpath",
@@ -389,6 +390,7 @@ _RESTLESS = frozenset(
     {"_", "__warningregistry__", "__annotations__", "__abstractmethods__", "_abc_impl", "__doc__"}
     | {"_node", "_last_timestamp", "_USE_CP_SENDFILE"}  # what uuid and shutil have found out
     | {"_backend_mod", "gauss_next", "_firstweekday"}  # what pyplot, random and calendar remember
+    | {"displayhook", "excepthook", "unraisablehook", "breakpointhook"}  # of `sys`, for anybody to set
 )
 """Names that change without anybody patching anything."""
 
