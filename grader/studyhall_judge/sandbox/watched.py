@@ -390,7 +390,8 @@ _RESTLESS = frozenset(
     {"_", "__warningregistry__", "__annotations__", "__abstractmethods__", "_abc_impl", "__doc__"}
     | {"_node", "_last_timestamp", "_USE_CP_SENDFILE"}  # what uuid and shutil have found out
     | {"_backend_mod", "gauss_next", "_firstweekday"}  # what pyplot, random and calendar remember
-    | {"displayhook", "excepthook", "unraisablehook", "breakpointhook"}  # of `sys`, for anybody to set
+    | {"displayhook", "excepthook", "unraisablehook", "breakpointhook"}  # for anybody to set, as are:
+    | {"showwarning", "formatwarning", "_loggerClass", "_logRecordFactory"}
 )
 """Names that change without anybody patching anything."""
 
