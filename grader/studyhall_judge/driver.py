@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import re
 import secrets
 import signal
@@ -19,13 +20,14 @@ from typing import Any
 from studyhall_judge import driven
 from studyhall_judge.compiling import TestCompiler, UnusableTest
 from studyhall_judge.failing import read_failure
+from studyhall_judge.fetching import fetched_by
 from studyhall_judge.leash import Leash
 from studyhall_judge.magics import as_python
 from studyhall_judge.messages import why_unread
 from studyhall_judge.missing_names import Ended, why_missing
 from studyhall_judge.outputs import Share, clean_outputs
 from studyhall_judge.rebuild import CellKind, PlannedCell
-from studyhall_judge.releases import definitions_for, helpers_in, imported_names
+from studyhall_judge.releases import definitions_for, told_of
 from studyhall_judge.report import Limits, Scoring
 from studyhall_judge.sandbox import plain
 from studyhall_judge.sandbox.compiler import NAMES, Lesson
@@ -90,6 +92,7 @@ class RunSettings:
     lesson: Lesson
     compiler: TestCompiler
     released_files: frozenset[str]
+    secret_files: frozenset[str]
 
 
 class NotebookRun:
@@ -115,6 +118,8 @@ class NotebookRun:
         self._restarts = 0
         self._pid = 0
         self._leash = Leash(cells)
+        self._fetches = True
+        """Whether what tests import is loaded before they run."""
         self._share = Share(OUTPUT_SHARE * settings.limits.output_bytes)
         self._used = 0.0, 0.0
         self._in_doubt: list[tuple[int, object]] = []
@@ -184,6 +189,8 @@ class NotebookRun:
             "limits": limits.model_dump(),
             "scoring": self._settings.scoring,
             "files": sorted(self._settings.released_files),
+            "fetched": fetched_by(self._cells) if self._fetches else [],
+            "secret": sorted(self._settings.secret_files),
         }
         answer = await self._begin(go)
         if answer is None:
@@ -194,7 +201,21 @@ class NotebookRun:
         if answer is None:
             raise SandboxFault("the student's process did not start")
         self._pid = int(answer["pid"])
-        return True
+        return await self._fetch(answer["wanted"]) if answer["wanted"] else True
+
+    async def _fetch(self, wanted: Any) -> bool:
+        """Have what only tests import loaded before learners' code could put something in its way.
+
+        Where that does not end, or ends the process, it is left to the tests.
+        """
+        message = {"op": "fetch", "n": -1, "nonce": "", "wanted": wanted}
+        seconds = min(self._settings.limits.cell_seconds, max(self._clock.left, 0.1))
+        with contextlib.suppress(StudentGone):
+            if await self._ask(message, seconds) is not None:
+                return True
+        self._fetches = False
+        self._student = await self._sandbox.next_student()
+        return await self._start()
 
     async def _begin(self, go: dict[str, Any]) -> dict[str, Any] | None:
         try:
@@ -276,12 +297,8 @@ class NotebookRun:
         message: dict[str, Any] = {"op": "cell", "n": place, "kind": str(cell.kind)}
         message["nonce"] = secrets.token_hex(16)
         if cell.kind is not CellKind.test:
-            author = cell.kind is CellKind.author
-            return message | {
-                "source": cell.source,
-                "imports": sorted(imported_names(cell.source)) if author else [],
-                "helpers": sorted(helpers_in(cell.source)) if author else [],
-            }
+            told = told_of(cell.source, self._settings.lesson) if cell.kind is CellKind.author else {}
+            return message | told | {"source": cell.source}
         message["op"] = "test"
         if self._settings.scoring == "nbgrader":
             return message | {"source": cell.source, "imports": [], "patches": []}

@@ -21,7 +21,7 @@ from studyhall_judge.learner_files import with_learners_files
 from studyhall_judge.messages import UNANSWERED, learner_message, needs_second_look
 from studyhall_judge.needs import needs_libraries
 from studyhall_judge.rebuild import CellKind, PlannedCell, Rebuilt, is_untouched, rebuild
-from studyhall_judge.releases import PreparedRelease, ReleasedNotebook, declared_full_for_text
+from studyhall_judge.releases import PreparedRelease, ReleasedNotebook, declared_full_for_text, unspoken
 from studyhall_judge.report import (
     GradeReport,
     GradeRequest,
@@ -192,6 +192,7 @@ class Submission:
             lesson=notebook.released.lesson,
             compiler=self._pool.compiler(slot.environment),
             released_files=self._release.file_names,
+            secret_files=unspoken(self._release.file_names, notebook.released.cells),
         )
 
     async def _run_notebook(self, notebook: _Notebook, run: CellsRun) -> None:

@@ -28,7 +28,7 @@ from studyhall_judge.likeness import plain
 from studyhall_judge.magics import as_python
 from studyhall_judge.report import Release
 from studyhall_judge.sandbox.compiler import Lesson
-from studyhall_judge.sandbox.ownership import helpers_of, own_names
+from studyhall_judge.sandbox.ownership import helpers_of, own_names, spoken_names
 
 RELEASES_KEPT = 64
 """Releases kept in memory. A course has tens of lessons; what falls out is asked for again."""
@@ -181,22 +181,25 @@ def _lesson(cells: tuple[ReleasedCell, ...], node: NotebookNode) -> Lesson:
     """Return what the released cells of a notebook define, with what the tests keep for themselves."""
     tests = [cell for cell in cells if cell.is_code and cell.role is CellRole.test]
     others = [cell for cell in cells if cell.is_code and cell.role is not CellRole.test]
+    prose = [cell.shown for cell in cells if not cell.is_code]
     own = own_names(
         [(_if_not_too_deep(as_python(cell.source)), cell.shown) for cell in tests],
         [without_magics(cell.source) for cell in others if cell.role is CellRole.read_only],
         [cell.shown for cell in others if cell.role is not CellRole.read_only],
-        [cell.shown for cell in cells if not cell.is_code],
+        prose,
     )
     # What an answer cell is to define itself is not the author's to keep.
     asked: set[str] = set().union(*(top_level_names(cell.shown) for cell in others if cell.is_learners))
     # Nor is a constant that the solution changes, such as a stock that its functions sell from.
     asked |= _noted(node, "solution_changes")
     helpers: dict[str, str] = {}
+    bound: set[str] = set()
     for cell in others:
         if cell.role is CellRole.read_only:
             helpers |= helpers_in(cell.source)
+            bound |= top_level_names(cell.source) - imported_names(cell.source)
     lesson = lesson_of([cell.shown for cell in others])
-    spoken_of = classes_in_prose(cell.shown for cell in cells if not cell.is_code)
+    spoken_of = classes_in_prose(prose)
     imported: set[str] = set().union(*(imported_names(cell.shown) for cell in tests))
     return replace(
         lesson,
@@ -208,6 +211,11 @@ def _lesson(cells: tuple[ReleasedCell, ...], node: NotebookNode) -> Lesson:
         kept=own.kept,
         published=own.published,
         helpers=frozenset(text for name, text in helpers.items() if name not in asked),
+        bound=frozenset(bound - asked - _noted(node, "solution_binds")),
+        spoken=frozenset(
+            bound
+            & spoken_names([cell.shown for cell in others if cell.role is not CellRole.read_only], prose)
+        ),
     )
 
 
@@ -245,6 +253,35 @@ def lesson_of(sources: list[str]) -> Lesson:
         for kind, name in _DEFINITION.findall(source):
             (classes if kind == "class" else functions).add(name)
     return Lesson(frozenset(functions), frozenset(classes), frozenset(imports), frozenset(names))
+
+
+def told_of(source: str, lesson: Lesson) -> dict[str, Any]:
+    """Return what the executor is told of a cell of the lesson: what it imports, defines and binds for tests to use."""
+    bound = lesson.bound & top_level_names(source)
+    return {
+        "imports": sorted(imported_names(source)),
+        "helpers": sorted(helpers_in(source)),
+        "own": {
+            "bound": sorted(bound),
+            "spoken": sorted(bound & lesson.spoken),
+            "changing": sorted(_changed_within(source)),
+        },
+    }
+
+
+def unspoken(files: Iterable[str], cells: Iterable[ReleasedCell]) -> frozenset[str]:
+    """Return the released files that nothing but tests names: no answer is to write to them."""
+    shown = "\n".join(cell.shown for cell in cells if cell.role is not CellRole.test)
+    return frozenset(name for name in files if name.rpartition("/")[2] not in shown)
+
+
+def _changed_within(source: str) -> set[str]:
+    """Return the variables that functions of a cell change from within: those declared nonlocal or global."""
+    try:
+        nodes = list(ast.walk(ast.parse(without_magics(source))))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set(_WORD.findall(source))
+    return {name for one in nodes if isinstance(one, ast.Nonlocal | ast.Global) for name in one.names}
 
 
 def imported_names(source: str) -> set[str]:

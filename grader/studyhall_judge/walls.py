@@ -78,7 +78,7 @@ async def look(sandbox: Sandbox) -> dict[str, Any]:
     student = sandbox.student
     try:
         go = {"op": "go", "environment": ENVIRONMENT, "limits": Limits().model_dump(), "scoring": "default"}
-        await student.send(go | {"files": []})
+        await student.send(go | {"files": [], "fetched": [], "secret": []})
         await student.receive(_ANSWER_LIMIT)
         await student.send({"op": "cell", "n": 0, "nonce": "", "kind": "learner", "source": _PROBE})
         answer = await student.receive(_ANSWER_LIMIT)

@@ -2,11 +2,13 @@
 
 A handler of signals is given the frame that it interrupts, whoever's that is; code can be given the name of another
 file when it is there already; a second copy of a module of the interpreter's can be made, in which nothing is
-announced. Of these the interpreter tells nobody, and from Python 3.13 on not of another interpreter either.
+announced; and `ctypes` reads and writes memory at any address. Of these the interpreter tells nobody, and from Python
+3.13 on not of another interpreter either.
 """
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import signal
 import sys
@@ -22,7 +24,9 @@ HANDLER = "studyhall.signal_handler"
 RENAMED = "studyhall.renamed_code"
 MADE_MODULE = "studyhall.made_module"
 INTERPRETER = "studyhall.other_interpreter"
+MEMORY = "studyhall.memory"
 
+_AT_ANY_ADDRESS = ("cast", "memmove", "memset")
 _SAYS_NOTHING_OF_INTERPRETERS = sys.version_info >= (3, 13)
 
 ANNOUNCED_IN = frozenset(
@@ -33,6 +37,8 @@ ANNOUNCED_IN = frozenset(
 
 def announce() -> None:
     """Have all of them announced from now on in this process."""
+    for name in _AT_ANY_ADDRESS:
+        setattr(ctypes, name, _announced_plainly(getattr(ctypes, name)))
     _signal.signal = _announced(_signal.signal, HANDLER)
     wrapper: Any = signal.signal
     wrapper.__wrapped__ = _signal.signal
@@ -41,6 +47,16 @@ def announce() -> None:
     if _SAYS_NOTHING_OF_INTERPRETERS:
         interpreters: Any = importlib.import_module("_interpreters")
         interpreters.create = _announced(interpreters.create, INTERPRETER)
+
+
+def _announced_plainly(function: Callable[..., Any]) -> Any:
+    """Return what announces that memory is read or written. Whoever knows `ctypes` gets at the function behind it."""
+
+    def announcing(*arguments: Any) -> Any:
+        sys.audit(MEMORY)
+        return function(*arguments)
+
+    return announcing
 
 
 def _by_name(spec: Any) -> tuple[Any, ...]:

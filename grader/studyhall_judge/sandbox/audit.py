@@ -4,8 +4,8 @@ An audit hook cannot be removed once it is there. What it hears goes to the judg
 writing to it cannot be undone, whatever student code does afterwards.
 
 Threats: reading the test's frames and code for expected values (frames, tracebacks, generators, the collector's lists),
-patching code objects in place, hooks that run during a test (trace, profile, audit), and native calls that go past
-everything (ctypes). Libraries do some of this for honest reasons, so only calls that student code makes itself count.
+patching code in place, hooks that run during a test, and native calls that go past everything (ctypes). Libraries do
+some of this for honest reasons, so only calls that student code makes itself count.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from collections.abc import Callable
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
-from studyhall_judge.sandbox.announcing import ANNOUNCED_IN, HANDLER
+from studyhall_judge.sandbox.announcing import ANNOUNCED_IN, HANDLER, MEMORY
+from studyhall_judge.sandbox.bindings import Touched
 from studyhall_judge.sandbox.heard import (
     ANNOUNCING,
     CODE_ATTRIBUTES,
@@ -42,6 +43,7 @@ from studyhall_judge.sandbox.heard import (
     READERS,
     REFERENTS,
     RESUMED,
+    SURROUNDINGS,
     TELLING,
     TRACERS,
     WORDS,
@@ -64,8 +66,9 @@ class NotHere(RuntimeError):
 class Watch:
     """The audit hook and its state. ``prefixes`` are the folders of the interpreter and its libraries."""
 
-    def __init__(self, prefixes: tuple[str, ...]) -> None:
+    def __init__(self, prefixes: tuple[str, ...], touched: Touched) -> None:
         self._alarm = -1
+        self.touched = touched
         self.prefixes = (*prefixes, "<frozen ")
         self._written = tuple(prefix.encode() for prefix in (*self.prefixes, TEST_FILE))
         self.bottom: CodeType | None = None
@@ -183,13 +186,22 @@ class _Look:
             self._consider_patch(arguments, frame)
         elif event in FRAMES or event in TRACERS:
             self._consider_frames(event, frame)
-        elif event == HANDLER:
+        else:
+            self._consider_rest(event, arguments, frame)
+
+    def _consider_rest(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
+        if event == HANDLER:
             self._consider_handler(frame)
         elif event in MODULES:
             self._consider_module(_last_part(arguments[0]), frame)
         elif event in NEVER:
             self._consider_what_is_refused(event, arguments, frame)
-        elif self._is_responsible(frame, through=("/ctypes/",)) or not self._calls_natively(frame):
+        elif event in SURROUNDINGS:
+            if self._is_responsible(frame) or not self._names(frame, event):
+                self._watch.touched.heard.add(event)
+        elif self._is_responsible(self._past_announcing(frame), through=("/ctypes/",)) or (
+            event != MEMORY and not self._calls_natively(frame)
+        ):
             self._refuse(*NATIVE)
 
     def _consider_what_is_refused(self, event: str, arguments: tuple[Any, ...], frame: FrameType) -> None:
@@ -279,6 +291,16 @@ class _Look:
                 self._refuse("read_test", "The code looked into a generator of a test.")
         elif name in CODE_ATTRIBUTES and type(target) is FunctionType:
             self._consider_function(target, name, frame)
+        elif name == "__kwdefaults__" and type(target) is FunctionType:
+            self._note(target, name, written=False)
+
+    def _note(self, function: FunctionType, name: str, *, written: bool) -> None:
+        """Note a function as it is before somebody may change it, when tests may lean on it."""
+        touched = self._watch.touched
+        if touched.is_wanted(function, name) and (
+            id(function) in touched.own or self._code_of(function).co_filename.startswith(self._prefixes)
+        ):
+            self._asked += touched.note(function, written=written)
 
     def _consider_function(self, target: FunctionType, name: str, frame: FrameType) -> None:
         reader = self._code(frame)
@@ -294,6 +316,7 @@ class _Look:
             return
         if self._code_of(target).co_filename.startswith(self._prefixes) and self._is_responsible(frame):
             self._refuse("patched_function", f"The code tried to replace the code of {target.__qualname__}.")
+        self._note(target, arguments[1], written=True)
 
     def _is_filling_in(self, target: FunctionType, frame: FrameType) -> bool:
         """Whether a library gives a function of the same file the code that it has put off making, as networkx does."""

@@ -85,7 +85,7 @@ class CompiledTest:
     ``code`` is marshalled: the author's helpers, body, last expression (each or None), and methods of the author's
     classes by class and name. ``imports`` are the imported names that it uses; ``exempt`` the class names that it is
     about; ``patches`` the attribute names that it sets itself; ``helpers`` the author's definitions that it uses;
-    ``mirrored``, ``kept`` and ``published`` its own.
+    ``mirrored``, ``kept`` and ``published`` its own; ``bound`` what else the lesson's cells have bound.
     """
 
     code: bytes
@@ -96,9 +96,10 @@ class CompiledTest:
     mirrored: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     published: frozenset[str] = frozenset()
+    bound: frozenset[str] = frozenset()
 
 
-NAMES = ("imports", "exempt", "patches", "helpers", "mirrored", "kept", "published")
+NAMES = ("imports", "exempt", "patches", "helpers", "mirrored", "kept", "published", "bound")
 """The sets of names that go with a compiled test."""
 
 
@@ -106,7 +107,8 @@ NAMES = ("imports", "exempt", "patches", "helpers", "mirrored", "kept", "publish
 class Lesson:
     """What the released notebook's cells define, each a set of names.
 
-    ``mirrored``, ``kept`` and ``published`` are the tests' own names; ``helpers`` definitions of locked cells, as text.
+    ``mirrored``, ``kept`` and ``published`` are the tests' own names; ``helpers`` definitions of locked cells, as text;
+    ``bound`` all that locked cells bind and answers do not, of which learners are shown ``spoken`` elsewhere, too.
     """
 
     functions: frozenset[str]
@@ -117,6 +119,8 @@ class Lesson:
     kept: frozenset[str] = frozenset()
     published: frozenset[str] = frozenset()
     helpers: frozenset[str] = frozenset()
+    bound: frozenset[str] = frozenset()
+    spoken: frozenset[str] = frozenset()
 
 
 def compile_test(source: str, lesson: Lesson) -> CompiledTest:
@@ -141,6 +145,7 @@ def compile_test(source: str, lesson: Lesson) -> CompiledTest:
             body = body[:-1]
         module = ast.Module(body, [])
         code = compile(module, TEST_FILE, "exec", _FLAGS, dont_inherit=True) if body else None
+        bound = lesson.bound & (facts.free | {name for one in helpers.values() for name in _names_of(one)})
         defined, methods, patches = _compile_helpers(list(helpers.values()), lesson)
     return CompiledTest(
         marshal.dumps((defined, code, last, methods)),
@@ -151,7 +156,12 @@ def compile_test(source: str, lesson: Lesson) -> CompiledTest:
         facts.mirrored,
         facts.kept,
         lesson.published & facts.bound,
+        bound - frozenset(helpers),
     )
+
+
+def _names_of(tree: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(tree) if isinstance(one, ast.Name)}
 
 
 def _compile_helpers(

@@ -16,7 +16,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from studyhall_judge.sandbox import limits, root, testcell
+from studyhall_judge.sandbox import libraries, limits, root, testcell
+from studyhall_judge.sandbox.bindings import Touched
 from studyhall_judge.sandbox.describing import describe_error, forget_traceback, plain_outputs, show
 from studyhall_judge.sandbox.guards import Guards
 from studyhall_judge.sandbox.shell import JudgeShell, Outputs, OutputStream, no_input
@@ -33,6 +34,7 @@ REHEARSED = (
     "rehearsed(3)",
     "print('rehearsed')\nraise NotImplementedError",
 )
+_STREAMS = ("stdout", "stderr")
 _REHEARSED_TEST = "assert sum([1, 2]) == 3\nassert len('') == 1, 'rehearsed'"
 
 
@@ -49,7 +51,7 @@ class _Test:
 class Examiner:
     """Works on one shell. ``on_forged`` is told the name of a class whose values were not believed."""
 
-    def __init__(self, shell: JudgeShell, outputs: Outputs, guard: Guard) -> None:
+    def __init__(self, shell: JudgeShell, outputs: Outputs, guard: Guard, touched: Touched) -> None:
         namespace = shell.user_ns
         # Where a test looks that replaces it; nothing of the judge asks for input.
         builtins.input = no_input
@@ -57,20 +59,37 @@ class Examiner:
         self._shell = shell
         self._outputs = outputs
         self._guard = guard
-        self._guards = Guards(shell)
+        self._guards = Guards(shell, touched)
         self._kept: dict[str, Any] = {}
         self._test = _Test()
         self._rehearsed_test = marshal.dumps(
             (None, compile(_REHEARSED_TEST, "<rehearsal>", "exec"), None, {})
         )
 
-    def begin(self, start: dict[str, Any]) -> None:
-        """Get ready for a submission."""
+    def begin(self, start: dict[str, Any]) -> list[list[str]]:
+        """Get ready for a submission; returns what its tests import that is not loaded yet."""
         os.chdir(root.WORK)
         limits.set_limits(start["limits"])
         _get_ready(start["environment"])
         self._outputs.limit = start["limits"]["output_bytes"]
-        self._guards.note_files(frozenset(start["files"]))
+        self._guards.note_files(frozenset(start["files"]), frozenset(start["secret"]))
+        if start["scoring"] == "nbgrader":
+            return []
+        self._guards.note_libraries(start["fetched"])
+        return libraries.not_loaded(start["fetched"])
+
+    def fetch(self, wanted: list[list[str]]) -> None:
+        """Load what tests import, before any cell runs."""
+        self._outputs.start()
+        streams = sys.stdout, sys.stderr
+        sys.stdout, sys.stderr = (
+            OutputStream(name, at, self._outputs) for at, name in enumerate(_STREAMS, 1)
+        )
+        libraries.load(wanted)
+        sys.stdout, sys.stderr = streams
+        self._outputs.start()
+        self._guards.accept()
+        self._guards.note_libraries(wanted)
 
     def restore(self) -> list[str]:
         """Put back what learners' code has changed; returns what that was, in words."""
@@ -84,11 +103,12 @@ class Examiner:
         """Return files beside the notebook that have a library's name."""
         return self._guards.shadowing_files()
 
-    def accept(self, imports: list[str], helpers: list[str]) -> None:
+    def accept(self, message: dict[str, Any]) -> None:
         """Take what an author's cell did as the new ground, and remember what it imported and defined."""
         self._guards.accept()
-        self._guards.note_imports(frozenset(imports))
-        self._guards.note_helpers(helpers)
+        self._guards.note_imports(frozenset(message["imports"]))
+        self._guards.note_helpers(message["helpers"])
+        self._guards.note_own(message["own"], f"<ipython-input-{self._shell.execution_count - 1}-")
 
     def prepare(self, message: dict[str, Any]) -> list[tuple[Callable[[], Any], bool]]:
         """Get ready for a test; returns its parts: what hands over the code, and whether that is to be awaited.
@@ -100,6 +120,7 @@ class Examiner:
         test.ended = ()
         test.replaced = self._guards.restore_imports(frozenset(message["imports"]))
         test.replaced += self._guards.replaced_helpers(message["helpers"])
+        test.replaced += self._guards.replaced_own(message["bound"])
         test.before = {name: namespace.get(name) for name in message["kept"]}
         test.outputs = self._outputs.start()
         sys.stdout = OutputStream("stdout", 1, self._outputs)
@@ -136,6 +157,9 @@ class Examiner:
             if self._guard.own(name) is not self._guard:
                 namespace[name] = self._guard.own(name)
         tampered = self._guards.locked_classes.put_back(message["helpers"])
+        replaced = self._guards.replaced_own(message["bound"])
+        tampered += [name for code, name in replaced if code == "replaced_helper"]
+        rewritten += [one for one in replaced if one[0] != "replaced_helper"]
         if error is None and self._guard.failures.swallowed:
             rewritten.append(("swallowed_assertion", ""))
         described = None
@@ -149,7 +173,8 @@ class Examiner:
             "result": result,
             "seconds": seconds,
             "replaced": self._test.replaced + rewritten,
-            "tampered": tampered + self._guards.restore(frozenset(message["patches"])),
+            "tampered": tampered + self._guards.restore(frozenset(message["patches"]), after_test=True),
+            "files": self._guards.changed_files(after_test=True),
         }
 
     def _look_at(self, value: Any) -> tuple[BaseException | None, dict[str, Any] | None]:

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 from studyhall_judge.sandbox import root, wire
 from studyhall_judge.sandbox.announcing import announce
 from studyhall_judge.sandbox.audit import LEARNER, QUIET, TEST, UNHOOKING, Watch
+from studyhall_judge.sandbox.bindings import Touched
 from studyhall_judge.sandbox.describing import is_plain
 from studyhall_judge.sandbox.examiner import REHEARSED, Examiner
 from studyhall_judge.sandbox.front import Front
@@ -104,10 +105,11 @@ _REHEARSED_WITH = {
 }
 """What most of them do, and no more: each page that is made ready and not used was for nothing."""
 
-_TEST = ("code", "imports", "exempt", "patches", "helpers", "mirrored", "kept", "published")
+_TEST = ("code", "imports", "exempt", "patches", "helpers", "mirrored", "kept", "published", "bound")
 _REPLACED = {
     "replaced_import": "The imported name {} had been replaced before a test; it was put back.",
     "replaced_helper": "The lesson's own {} had been replaced; the test used the lesson's.",
+    "replaced_part": "The lesson's own {} had been replaced before a test that uses it.",
     "swallowed_assertion": "An assertion failed, and code that the test called kept the error from the test.",
     "undone_change": "{} was changed while a test ran, and put back before its end.",
     "rewritten_name": "Code that a test called has set the test's own {}; the test did not look at that.",
@@ -161,9 +163,10 @@ class Executor:
         sys.path[:] = [entry for entry in sys.path if entry] + [root.WORK]
         let_only_tests_skip()
         announce()
-        self._watch = Watch(libraries)
+        touched = Touched()
+        self._watch = Watch(libraries, touched)
         guard = Guard(all_types(), libraries, self._on_forged)
-        self._examiner = Examiner(self._shell, self._outputs, guard)
+        self._examiner = Examiner(self._shell, self._outputs, guard, touched)
         self._is_broken = seal([*self.own_code, vars(self._examiner), vars(self._front)])
 
     def rehearse(self) -> None:
@@ -209,8 +212,8 @@ class Executor:
     def _work(self) -> None:
         start = wire.receive_from(self._channel)
         self._faithful = start["scoring"] == "nbgrader"
-        self._do(partial(self._examiner.begin, start), TEST)
-        wire.send_to(self._channel, {"op": "started", "pid": _get_pid()})
+        wanted = self._do(partial(self._examiner.begin, start), TEST)
+        wire.send_to(self._channel, {"op": "started", "pid": _get_pid(), "wanted": wanted})
         self._go_on(vars(self).pop("_is_broken"))  # from here on only this thread's frames lead to it
 
     def _go_on(self, is_broken: Callable[[], bool]) -> None:
@@ -253,7 +256,8 @@ class Executor:
         return value
 
     def _answer(self, message: dict[str, Any], is_broken: Callable[[], bool]) -> None:
-        run = {"test": self._run_test, "drive": self._drive}.get(message["op"], self._run_cell)
+        runs = {"test": self._run_test, "drive": self._drive, "fetch": self._fetch}
+        run = runs.get(message["op"], self._run_cell)
         answer = run(message) | {"op": "outcome", "n": message["n"], "nonce": message["nonce"]}
         if is_broken():
             answer["tampered"] = True
@@ -266,13 +270,17 @@ class Executor:
     def _send(self, answer: dict[str, Any]) -> None:
         wire.send_to(self._channel, answer | {"pid": _get_pid(), "others": self._others(), "used": _usage()})
 
+    def _fetch(self, message: dict[str, Any]) -> dict[str, Any]:
+        self._do(partial(self._examiner.fetch, message["wanted"]), TEST)
+        return {}
+
     def _run_cell(self, message: dict[str, Any]) -> dict[str, Any]:
         author = message["kind"] == "author"
         if author:
             self._restore("before a cell of the lesson")
         answer = self._learners(partial(self._front.run, message["source"], True))
         if author:
-            self._do(partial(self._examiner.accept, message["imports"], message["helpers"]), TEST)
+            self._do(partial(self._examiner.accept, message), TEST)
         return answer
 
     def _drive(self, message: dict[str, Any]) -> dict[str, Any]:
@@ -311,6 +319,8 @@ class Executor:
         for code, name in answer.pop("replaced"):
             self._watch.tell(code, _REPLACED[code].format(name))
         self._tell_changes(answer["tampered"], "while a test ran")
+        for name in answer.pop("files"):
+            self._watch.tell("changed_file", f"The lesson's file {name} was changed while a test ran.")
         self._ground_is_known = True
         return answer | {"tampered": bool(answer["tampered"])}
 

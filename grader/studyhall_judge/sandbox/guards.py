@@ -17,15 +17,17 @@ import threading
 from types import FunctionType, ModuleType
 from typing import Any
 
-from studyhall_judge.sandbox import root
+from studyhall_judge.sandbox import libraries, root
+from studyhall_judge.sandbox.bindings import Cells, Touched, reached_from
+from studyhall_judge.sandbox.lessons_own import LessonsOwn, says_the_same
 from studyhall_judge.sandbox.locked_classes import LockedClasses
+from studyhall_judge.sandbox.surroundings import Surroundings
 from studyhall_judge.sandbox.watched import (
     Record,
     forget_false_patterns,
     is_harmless,
     pattern_caches,
     take_records,
-    take_records_of,
 )
 
 # The C functions behind the module: student code can patch the module's own.
@@ -64,11 +66,18 @@ _IMPORT_LISTS = ("meta_path", "path_hooks")
 class Guards:
     """A snapshot of the process before any student code, and how to get back to it."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, touched: Touched) -> None:
         self._shell = shell
+        self._touched = touched
+        self._surroundings = Surroundings(touched.heard)
+        self._secret: frozenset[str] = frozenset()
+        self._cells = Cells()
+        self._own = LessonsOwn(self._cells, touched)
         self.released_files: frozenset[str] = frozenset()
         self._files: dict[str, tuple[int, ...]] = {}
         self._records = take_records()
+        self._note_cells(self._records)
+        self._cells.seal()
         self._pattern_caches = pattern_caches()
         self._loaded = Record("sys.modules", sys, sys.modules)
         owners: dict[str, Any] = {
@@ -100,16 +109,19 @@ class Guards:
         self._namespace = shell.user_ns
         self._found: list[str] = []
 
-    def restore(self, allowed: frozenset[str] = frozenset()) -> list[str]:
+    def restore(self, allowed: frozenset[str] = frozenset(), *, after_test: bool = False) -> list[str]:
         """Put everything back; returns what had changed, in words. ``allowed`` names may have changed."""
         self._found = []
         self._allowed_names = allowed
         self._found += forget_false_patterns(self._pattern_caches)
         self._restore_kinds()
         self._restore_modules()
+        self._found += self._cells.put_back() + self._touched.put_back() + self._own.put_back_parts()
         self._restore_shell()
         self._restore_interpreter()
         self._restore_signals()
+        if "executable" not in allowed:
+            self._found += self._surroundings.restore(self.released_files, after_test=after_test)
         return self._found
 
     def accept(self) -> None:
@@ -117,7 +129,7 @@ class Guards:
         for record in self._records:
             if not record.is_unchanged() and not record.is_intact():
                 record.take()
-        self._records += take_records(frozenset(record.name for record in self._records))
+        self._watch(take_records(frozenset(record.name for record in self._records)))
         self._path = list(sys.path)
 
     def note_imports(self, names: frozenset[str]) -> None:
@@ -125,7 +137,33 @@ class Guards:
         namespace = self._shell.user_ns
         new = {name: namespace[name] for name in names if name in namespace}
         self._imports.update(new)
-        self._records += take_records_of(new.values(), frozenset(record.name for record in self._records))
+        self._watch(libraries.take_records_of(new.values(), self._known()))
+
+    def note_libraries(self, wanted: list[list[str]]) -> None:
+        """Remember the modules that tests import, as they are before any cell runs, and the names taken from them."""
+        modules, records = libraries.records_of(wanted, self._known())
+        self._modules.update(modules)
+        self._watch(records)
+        self._loaded.settle()
+
+    def note_own(self, told: dict[str, Any], file: str) -> None:
+        """Remember what an author's cell has just bound (`LessonsOwn.note`)."""
+        self._own.note(self._shell.user_ns, told, file)
+
+    def replaced_own(self, names: list[str]) -> list[tuple[str, str]]:
+        """Return which of these names, that an author's cell has bound, are something else by now."""
+        return list(self._own.replaced(self._shell.user_ns, names))
+
+    def _watch(self, records: list[Record]) -> None:
+        self._records += records
+        self._note_cells(records)
+
+    def _note_cells(self, records: list[Record]) -> None:
+        for record in records:
+            self._cells.note(reached_from(record.namespace.values()))
+
+    def _known(self) -> frozenset[int]:
+        return frozenset(id(record.owner) for record in self._records)
 
     def imports(self, names: list[str]) -> dict[str, Any]:
         """Return what these names were imported as by an author's cell."""
@@ -146,7 +184,9 @@ class Guards:
         replaced = [
             name
             for name in names
-            if self._helpers.get(name, missing) is not missing and found.get(name) is not self._helpers[name]
+            if self._helpers.get(name, missing) is not missing
+            and found.get(name) is not self._helpers[name]
+            and not says_the_same(self._helpers[name], found.get(name))
         ]
         return [("replaced_helper", name) for name in replaced + self.locked_classes.put_back(names)]
 
@@ -289,14 +329,23 @@ class Guards:
         added = [entry for entry in path if type(entry) is str and entry not in self._path]
         sys.path[:] = self._path + added
 
-    def note_files(self, names: frozenset[str]) -> None:
-        """Remember the released files beside the notebook as they are, before any cell runs."""
+    def note_files(self, names: frozenset[str], secret: frozenset[str]) -> None:
+        """Remember the released files beside the notebook as they are, before any cell runs.
+
+        No answer is about those that are ``secret``: learners are not told of them.
+        """
+        self._surroundings.begin()
         self.released_files = names
+        self._secret = secret
         self._files = {name: _state_of(name) for name in names}
 
-    def changed_files(self) -> list[str]:
-        """Return released files that are no longer what they were; each is told of once."""
-        changed = [name for name, state in self._files.items() if _state_of(name) != state]
+    def changed_files(self, *, after_test: bool = False) -> list[str]:
+        """Return released files that are no longer what they were; each is told of once.
+
+        An answer that a test calls may be meant to write to a file that learners know.
+        """
+        names = self._secret if after_test else self.released_files
+        changed = [name for name in names if _state_of(name) != self._files[name]]
         for name in changed:
             self._files[name] = _state_of(name)
         return sorted(changed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from studyhall_judge.sandbox.announcing import ANNOUNCED_IN, HANDLER, MADE_MODULE, RENAMED
+from studyhall_judge.sandbox.announcing import ANNOUNCED_IN, HANDLER, MADE_MODULE, MEMORY, RENAMED
 from studyhall_judge.sandbox.announcing import INTERPRETER as OTHER_INTERPRETER
+from studyhall_judge.sandbox.surroundings import MOVED, SET
 
 FRAME_ATTRIBUTES = frozenset({"tb_frame", "gi_frame", "cr_frame", "ag_frame"})
 CODE_ATTRIBUTES = frozenset({"__code__", "__closure__", "__globals__", "f_code"})
@@ -38,6 +39,7 @@ MAKERS = frozenset({"compile", "code.__new__", "marshal.loads", "marshal.load", 
 PATCHES = frozenset({"object.__setattr__", "object.__delattr__"})
 FRAMES = frozenset({"sys._getframe", "sys._current_frames", "sys._current_exceptions"})
 REFERENTS = "gc.get_referents"
+SURROUNDINGS = SET | {MOVED}
 HOOK = ("audit_hook", "The code tried to add a hook to the interpreter.")
 INTERPRETER = ("other_interpreter", "The code tried to start another interpreter.")
 NATIVE = ("native_call", "The code tried to call native code directly.")
@@ -86,10 +88,12 @@ HEARD = (
     | PATCHES
     | FRAMES
     | MODULES
+    | SURROUNDINGS
     | frozenset(
         {
             "object.__getattr__",
             HANDLER,
+            MEMORY,
             "ctypes.dlopen",
             "ctypes.dlsym",
             "ctypes.dlsym/handle",

@@ -83,6 +83,11 @@ def own_names(
     return OwnNames(frozenset(bound - kept), frozenset(kept), frozenset(kept & known))
 
 
+def spoken_names(asked: Iterable[str], prose: Iterable[str]) -> set[str]:
+    """Return the words of code cells as the learner gets them, and those that prose quotes as code."""
+    return _words(asked) | _spoken_of(list(prose))
+
+
 def _words(texts: Iterable[str]) -> set[str]:
     return {word for text in texts for word in _WORD.findall(text)}
 
@@ -387,6 +392,8 @@ def helpers_of(source: str) -> dict[str, str]:
                 if not any(isinstance(node, ast.Global) for node in ast.walk(statement)):
                     found[name] = ast.unparse(statement)
             case ast.ClassDef(name=name, decorator_list=[]) if any(map(_asserts, ast.walk(statement))):
+                found[name] = ast.unparse(statement)
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Lambda()):
                 found[name] = ast.unparse(statement)
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name.isupper() and _is_literal(
                 value

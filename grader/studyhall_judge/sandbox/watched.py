@@ -13,9 +13,9 @@ import gc
 import re
 import sys
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from operator import is_
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import ModuleType
 from typing import Any
 
 from studyhall_judge.sandbox.questions import OURS
@@ -75,6 +75,11 @@ MODULES = (
     "contextlib",
     "asyncio.runners",
     "collections.abc",
+    "importlib",
+    "_frozen_importlib",
+    "_frozen_importlib_external",
+    "zipimport",
+    "linecache",
     "io",
     "posixpath",
     "genericpath",
@@ -143,6 +148,13 @@ CLASSES = (
     ("unittest.runner", "TextTestResult"),
     ("unittest.mock", "NonCallableMock"),
     ("unittest.mock", "CallableMixin"),
+    *(("_frozen_importlib", name) for name in ("BuiltinImporter", "FrozenImporter", "ModuleSpec")),
+    *(
+        ("_frozen_importlib_external", name)
+        for name in ("PathFinder", "FileFinder", "FileLoader", "SourceLoader")
+    ),
+    *(("_frozen_importlib_external", name) for name in ("SourceFileLoader", "SourcelessFileLoader")),
+    *(("_frozen_importlib_external", name) for name in ("ExtensionFileLoader", "_LoaderBasics")),
     ("doctest", "DocTestRunner"),
     ("doctest", "OutputChecker"),
     ("asyncio.runners", "Runner"),
@@ -198,7 +210,15 @@ TABLES = (
 )
 """Dictionaries in which a library looks up what to do: what stood there is to stay, more may be added."""
 
-OBJECTS = (("json", "_default_encoder"), ("json", "_default_decoder"))
+OBJECTS = (
+    *(
+        ("json", "_default_encoder"),
+        ("json", "_default_decoder"),
+        ("random", "_inst"),
+        ("secrets", "_sysrand"),
+    ),
+    *(("calendar", "c"), ("unittest", "defaultTestLoader")),
+)
 """Objects that a module's functions use: an attribute of their own would come before their class's."""
 
 WITH = {"numpy": ("numpy.testing", "numpy.linalg"), "pandas": ("pandas.testing", "pandas._testing")}
@@ -371,7 +391,7 @@ class Record:
         if isinstance(self.owner, type):
             if len(self.namespace) <= self._size:
                 return []
-            known = set(self._keys) | _RESTLESS
+            known = set(self._there) | _RESTLESS
             # What a library adds to a class and to its base alike hides nothing that anybody knew.
             return [key for key in self.namespace if key in self._beneath and key not in known]
         if type(self.owner) is type(sys) and self.owner is not builtins:
@@ -388,6 +408,9 @@ class Record:
 
 _RESTLESS = frozenset(
     {"_", "__warningregistry__", "__annotations__", "__abstractmethods__", "_abc_impl", "__doc__"}
+    | {"gauss_next", "_firstweekday"}  # what random and calendar remember
+    | {"displayhook", "excepthook", "unraisablehook", "breakpointhook"}  # for anybody to set, as are:
+    | {"_loggerClass", "_logRecordFactory"}
 )
 """Names that change without anybody patching anything."""
 
@@ -483,19 +506,3 @@ def _is_of(pattern: Any, key: Any) -> bool:
 
 
 _re: Any = re
-
-
-def take_records_of(values: Iterable[Any], known: frozenset[str]) -> list[Record]:
-    """Remember the functions and classes of the modules that imported values are, or come from.
-
-    Of a library that nobody has looked at before only these: what else it holds it may change itself.
-    """
-    records = {}
-    for value in values:
-        module = (
-            value if type(value) is ModuleType else sys.modules.get(getattr(value, "__module__", None) or "")
-        )
-        if type(module) is ModuleType and module.__name__ not in known and module.__name__ != "__main__":
-            name = module.__name__
-            records[name] = Record(name, module, vars(module), (FunctionType, BuiltinFunctionType, type))
-    return list(records.values())
