@@ -16,6 +16,7 @@ _LONGEST_TEXT = 2000
 _MAX_DEPTH = 20
 _MOST_FRAMES = 500
 """From both ends of a traceback: an endless recursion may have a million."""
+_PLAIN_JSON = (bool, int, float, str)
 _DEEPEST_JSON = 160
 """A little more than a value of a driven test can be: 50 dictionaries in each other are 150 lists (see `plain`)."""
 
@@ -51,7 +52,7 @@ def show(value: Any, depth: int = 0) -> str:
     """Return a value as a test's message shows it: short, whatever its size. Runs the object's own ``__repr__``."""
     kind = type(value)
     try:
-        if kind in (str, bytes):
+        if kind is str or kind is bytes:
             return repr(value) if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]!r}…"
         if kind in _BRACKETS:
             return _show_items(value, kind, depth)
@@ -139,7 +140,7 @@ def _plain_output(output: dict[str, Any]) -> dict[str, Any]:
 def _plain(value: Any, depth: int) -> Any:
     kind = type(value)
     plain: Any = None
-    if kind in (bool, int):
+    if kind is bool or kind is int:
         plain = value
     elif kind is float:
         plain = value if value == value and abs(value) != float("inf") else None  # noqa: PLR0124 - NaN
@@ -161,7 +162,7 @@ def is_plain(value: Any) -> bool:
     while waiting:
         one, depth = waiting.pop()
         kind = type(one)
-        if one is None or kind in (bool, int, float, str):
+        if one is None or any(kind is plain for plain in _PLAIN_JSON):
             continue
         if depth > _DEEPEST_JSON:
             return False

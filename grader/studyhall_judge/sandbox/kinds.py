@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import sys
+import warnings
 from collections.abc import Callable
 from decimal import Decimal
 from numbers import Number
@@ -23,6 +24,8 @@ from types import (
     WrapperDescriptorType,
 )
 from typing import Any
+
+from studyhall_judge.sandbox.metaclasses import Metaclasses, Unnameable
 
 _PLAIN: tuple[type, ...] = (bool, int, float, complex, str, bytes, list, tuple, dict, set, frozenset)
 
@@ -131,16 +134,18 @@ _DELEGATES = frozenset({"UserDict", "UserList", "UserString", "weakproxy", "weak
 
 def all_types() -> frozenset[type]:
     """Return every class that exists now, before any student code has run."""
-    seen: set[type] = {object}
+    seen: dict[int, type] = {id(object): object}
     waiting: list[type] = [object]
     while waiting:
         kind = waiting.pop()
         children: list[type] = type.__subclasses__(kind)
         for child in children:
-            if child not in seen:
-                seen.add(child)
+            if id(child) not in seen:
+                seen[id(child)] = child
                 waiting.append(child)
-    return frozenset(seen)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # one of `typing` warns when it is compared
+        return frozenset(seen.values())
 
 
 class Kinds:
@@ -148,6 +153,7 @@ class Kinds:
 
     def __init__(self, trusted: frozenset[type], prefixes: tuple[str, ...]) -> None:
         self._trusted = trusted
+        self.metaclasses = Metaclasses(trusted, self._is_librarys)
         self._prefixes = prefixes
         self._exempt: frozenset[str] = frozenset()
         self._bound: Callable[[str], Any]
@@ -172,13 +178,15 @@ class Kinds:
 
     def is_forged(self, kind: type) -> bool:
         """Whether comparisons of a class's objects are not to be believed."""
+        kind = self.metaclasses.nameable(kind)
         known = self._known.get(kind)
         if known is None:
-            known = self._known[kind] = self._find_out(kind)
+            known = self._known[kind] = kind is Unnameable or self._find_out(kind)
         return known
 
     def compares(self, kind: type) -> bool:
         """Whether a library has objects of the class compare by what they hold."""
+        kind = self.metaclasses.nameable(kind)
         known = self._comparing.get(kind)
         if known is None:
             librarys = [one for one in mro_of(kind)[:-1] if self._is_trusted(one)]
@@ -188,6 +196,7 @@ class Kinds:
 
     def strangers(self, kind: type) -> list[type]:
         """Return which of a class and its bases are the learner's own."""
+        kind = self.metaclasses.nameable(kind)
         if kind in self._trusted:
             return []
         known = self._strangers.get(kind)
@@ -219,7 +228,8 @@ class Kinds:
 
     def define(self, kind: type) -> None:
         """Take a class as the running test's own."""
-        self._tests.add(kind)
+        if self.metaclasses.nameable(kind) is kind:
+            self._tests.add(kind)
 
     def librarys(self, kind: type) -> type:
         """Return the class itself or the first of its bases that is a library's."""

@@ -59,7 +59,7 @@ def describe_result(value: Any) -> dict[str, Any] | None:
     if value is None:
         return None
     kind = type(value)
-    if kind is bool or (kind.__module__ == "numpy" and kind.__name__ in ("bool", "bool_")):
+    if kind is bool or kind is getattr(sys.modules.get("numpy"), "bool_", None):
         return {"kind": "bool", "value": bool(value)}
     number = _number(value, kind)
     if number is None:
@@ -68,7 +68,7 @@ def describe_result(value: Any) -> dict[str, Any] | None:
 
 
 def _number(value: Any, kind: type) -> float | None:
-    if kind in (int, float):
+    if kind is int or kind is float:
         return _finite(value)
     if _is_number_of_a_library(kind):
         try:

@@ -13,7 +13,7 @@ import collections
 import gc
 import operator
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import chain
 from types import FunctionType, MappingProxyType, ModuleType
@@ -29,6 +29,7 @@ from studyhall_judge.sandbox.questions import OURS
 from studyhall_judge.sandbox.reading import COLLECTIONS, READERS, as_librarys, counter
 from studyhall_judge.sandbox.records import Record, record, record_of
 from studyhall_judge.sandbox.sorts import ATOMS, FLAT, HASHED, ITEMS, KEYS, MAPPINGS, SEQUENCES, still
+from studyhall_judge.sandbox.telling import LENT, Telling
 from studyhall_judge.sandbox.throughout import look_through
 from studyhall_judge.sandbox.view import MIX, SEE, View, hidden, value_of
 
@@ -38,16 +39,13 @@ MAX_SCANNED = 1_000_000
 MAX_DEPTH = 50
 """How deep containers are rebuilt where one of their values is forged."""
 
-_LENT: frozenset[str] = frozenset(())
-"""Asked by a library: of numbers it may want anything."""
-
 _FORGED_INSIDE = "a value in a table or array compares itself in its own way"
 
 _CHANGES = frozenset({"remove", "discard", "difference_update", "intersection_update"})
 """Methods that compare and change what they belong to, which so has to be that itself."""
 
 
-class Guard(OwnNames, Hearing):
+class Guard(OwnNames, Hearing, Telling):
     """What compiled tests call. ``on_forged`` is told once per forged class."""
 
     def __init__(
@@ -55,13 +53,13 @@ class Guard(OwnNames, Hearing):
     ) -> None:
         OwnNames.__init__(self)
         Hearing.__init__(self, prefixes)
-        self._kinds = Kinds(trusted | {View, Record}, prefixes)
-        self._on_forged = on_forged
-        self._told: set[str] = set()
-        self._asked: frozenset[str] | None = None
-        """The methods that decide what the test asks at the moment; None where any may."""
+        Telling.__init__(self, Kinds(trusted | {View, Record}, prefixes), on_forged)
+        self._kind_of = self._kinds.metaclasses.kind_of
+        self._kinds_of = self._kinds.metaclasses.kinds_of
         self._atoms = set(ATOMS)
         """Types of plain values: those above, and of the libraries' what this guard has met."""
+        self._atom_ids = set(map(id, ATOMS))
+        """The same, told apart by who they are, which costs less than `kind_of`."""
         self._believed: set[type] = set()
         """Classes of which this test has met objects, and takes them as they are."""
         self._arrays: dict[type, bool] = {}
@@ -108,7 +106,11 @@ class Guard(OwnNames, Hearing):
     def see(self, value: Any) -> Any:
         """Return what a test may compare in place of ``value``."""
         kind = type(value)
-        if kind in self._atoms or kind in self._believed:
+        if id(kind) in self._atom_ids:
+            return value
+        if type(kind) is not type:
+            kind = self._kind_of(value)
+        if kind in self._believed:
             return value
         if kind in SEQUENCES:
             return self._see_sequence(value, kind, 0)
@@ -139,6 +141,7 @@ class Guard(OwnNames, Hearing):
         """Look into an object of a library's class, or of one that says nothing of comparisons."""
         if holds_nothing(kind):
             self._atoms.add(kind)
+            self._atom_ids.add(id(kind))
             return value
         if not self._kinds.compares(kind):
             self._believed.add(kind)
@@ -164,17 +167,19 @@ class Guard(OwnNames, Hearing):
         if (known := self._looks.recall(value, size, value)) is not None:
             return known
         self._looks.left -= size
-        kinds = set(map(type, value))
-        known = kinds <= self._atoms or kinds - self._atoms <= self._believed
+        known = self._are_atoms(value) or self._kinds_of(value) - self._atoms <= self._believed
         if known or (not depth and self._holds_only_known(value)):
             return self._looks.remember(value, size, value)
         if size > MAX_SCANNED:
             return self._see_deep(value)
         self._looks.left -= size * DEAR
-        seen = [self._see(item, type(item), depth + 1) for item in value]
+        seen = [self._see(item, self._kind_of(item), depth + 1) for item in value]
         if all(map(_is, seen, value)):
             return self._looks.remember(value, size, value)
         return self._looks.remember(value, size, kind(seen))
+
+    def _are_atoms(self, values: Iterable[Any]) -> bool:
+        return set(map(id, map(type, values))) <= self._atom_ids
 
     def _holds_only_known(self, value: Any) -> bool:
         """Whether a container holds nothing at any depth but what is taken as it is; costs what it looked at."""
@@ -182,8 +187,9 @@ class Guard(OwnNames, Hearing):
         self._looks.left -= looked
         return bool(looked)
 
-    def _is_taken(self, kind: type, one: Any) -> bool:
+    def _is_taken(self, one: Any) -> bool:
         """Whether objects of a class are taken as they are, as ``one`` of them shows."""
+        kind = self._kind_of(one)
         if kind not in self._atoms and kind not in self._believed and not self._kinds.is_forged(kind):
             self._see(one, kind, 1)
         return kind in self._atoms or kind in self._believed
@@ -196,15 +202,15 @@ class Guard(OwnNames, Hearing):
         if (known := self._looks.recall(value, size, chain(value, dict.values(value)))) is not None:
             return known
         self._looks.left -= 2 * size
-        kinds = set(map(type, dict.keys(value))) | set(map(type, dict.values(value)))
-        if kinds <= self._atoms or (not depth and self._holds_only_known(value)):
+        plain = self._are_atoms(dict.keys(value)) and self._are_atoms(dict.values(value))
+        if plain or (not depth and self._holds_only_known(value)):
             return self._looks.remember(value, size, value)
         if size > MAX_SCANNED:
             return self._see_deep(value)
         self._looks.left -= 2 * size * DEAR
         ordered = kind is collections.OrderedDict
         items = list(collections.OrderedDict.items(value) if ordered else dict.items(value))
-        seen = [(self._see(k, type(k), depth + 1), self._see(v, type(v), depth + 1)) for k, v in items]
+        seen = [tuple(self._see(one, self._kind_of(one), depth + 1) for one in item) for item in items]
         if all(a is c and b is d for (a, b), (c, d) in zip(items, seen, strict=True)):
             return self._looks.remember(value, size, value)
         made = kind(seen) if ordered else dict(seen)
@@ -218,7 +224,7 @@ class Guard(OwnNames, Hearing):
         waiting = [value]
         while waiting:
             part = waiting.pop()
-            kind = type(part)
+            kind = self._kind_of(part)
             if kind in self._atoms or id(part) in known:
                 continue
             known.add(id(part))
@@ -233,7 +239,7 @@ class Guard(OwnNames, Hearing):
     def _see_proxy(self, value: Any, kind: type, depth: int) -> Any:
         """A proxy compares as what it stands for, and what a dictionary shows of itself as a set of it."""
         (inner,) = _referents(value, OURS)
-        seen = self._see(inner, type(inner), depth + 1)
+        seen = self._see(inner, self._kind_of(inner), depth + 1)
         if seen is inner:
             return value
         if kind is MappingProxyType:
@@ -259,7 +265,7 @@ class Guard(OwnNames, Hearing):
                 continue
             items = items_of(batch) if shared else batch
             self._looks.left -= 2 * len(items) if shared else len(items)
-            if not set(map(type, items)) <= self._atoms:
+            if not self._are_atoms(items):
                 self._look_into(items[:left], depth)
                 if (rest := items[left:]) and self._see_deep(rest) is not rest:
                     raise TypeError(_FORGED_INSIDE)
@@ -276,7 +282,7 @@ class Guard(OwnNames, Hearing):
         """
         self._looks.left -= len(items) * DEAR
         for item in items:
-            if self._see(item, type(item), depth + 1) is not item:
+            if self._see(item, self._kind_of(item), depth + 1) is not item:
                 self._tell(name_of(type(item)))
                 raise TypeError(_FORGED_INSIDE)
 
@@ -288,29 +294,6 @@ class Guard(OwnNames, Hearing):
         for name in [name for name in own if type(own[name]) is FunctionType and hasattr(kind, name)]:
             del own[name]
             self._tell(f"{kind.__name__}.{name}")
-
-    def _tell(self, name: str) -> None:
-        if name not in self._told:
-            self._told.add(name)
-            self._on_forged(name)
-
-    def _tell_of(self, kind: type, names: frozenset[str] | None = None) -> None:
-        """Tell of a class whose objects are read past it, where it says something of what is asked."""
-        asked = self._asked
-        if asked is _LENT:
-            asked = None if self._kinds.is_number(kind) else ORDERING
-        if names is not None:
-            asked = names if asked is None else asked & names
-        if asked is None or self._kinds.decides(kind, asked):
-            self._tell(name_of(kind))
-
-    def _about(self, asked: frozenset[str], look: Callable[[Any], Any], value: Any) -> Any:
-        """Look at a value of which only this is asked."""
-        before, self._asked = self._asked, asked
-        try:
-            return look(value)
-        finally:
-            self._asked = before
 
     def _unmask(self, value: Any, kind: type, depth: int) -> Any:
         if self._kinds.is_record(kind):
@@ -326,7 +309,7 @@ class Guard(OwnNames, Hearing):
             return record(value, parts, hidden(self._answer))
         for plain, read in READERS:
             if issubclass(kind, plain) and (found := read(value)) is not None:
-                return self._see(found, type(found), depth + 1)
+                return self._see(found, self._kind_of(found), depth + 1)
         numpy = sys.modules.get("numpy")
         if numpy is not None and issubclass(kind, numpy.ndarray):
             self._tell(name_of(kind))
@@ -358,7 +341,7 @@ class Guard(OwnNames, Hearing):
     def _mix(self, value: Any) -> Any:
         """Return what came of a learner's object and a value of the test's: nothing that it says counts."""
         seen = self.see(value)
-        if type(seen) in (View, Record) or self._kinds.strangers(type(seen)):
+        if type(seen) in (View, Record) or self._kinds.strangers(self._kind_of(seen)):
             return self._stand_in(self.itself(value), mixed=True)
         return seen
 
@@ -366,44 +349,42 @@ class Guard(OwnNames, Hearing):
 
     def equal(self, value: Any) -> Any:
         """Return what a test may ask whether it is equal to something."""
-        return value if type(value) in self._atoms else self._about(EQUALING, self._lend, value)
+        return value if id(type(value)) in self._atom_ids else self._about(EQUALING, self._lend, value)
 
     def sought(self, value: Any) -> Any:
         """Return what a test may look for in something, or ask only what it holds."""
-        kind = type(value)
-        known = kind in self._atoms or kind in self._believed
+        known = id(type(value)) in self._atom_ids or self._kind_of(value) in self._believed
         return value if known else self._about(EQUALING, self.see, value)
 
     def ordered(self, value: Any) -> Any:
         """Return what a test may ask whether it comes before something."""
-        return value if type(value) in self._atoms else self._about(ORDERING, self._lend, value)
+        return value if id(type(value)) in self._atom_ids else self._about(ORDERING, self._lend, value)
 
     def operand(self, value: Any) -> Any:
         """Return what a test may calculate with: of plain containers what they hold has no say in that."""
-        kind = type(value)
-        if kind in self._atoms:
+        if id(type(value)) in self._atom_ids:
             return value
+        kind = self._kind_of(value)
         plain = kind in SEQUENCES or kind in MAPPINGS
         return self._about(EQUALING, self.see, value) if plain else self.see(value)
 
     def handed(self, value: Any) -> Any:
         """Return what a builtin may take that calculates nothing."""
-        kind = type(value)
-        known = kind in self._atoms or kind in self._believed
+        known = id(type(value)) in self._atom_ids or self._kind_of(value) in self._believed
         return value if known else self._about(ORDERING, self.see, value)
 
     def lend(self, value: Any) -> Any:
         """Return what a library's function may take."""
-        return value if type(value) in self._atoms else self._about(_LENT, self._lend, value)
+        return value if id(type(value)) in self._atom_ids else self._about(LENT, self._lend, value)
 
     def _lend(self, value: Any) -> Any:
         """Return what a library may compare: it may look at what the value hands out."""
-        seen, kind = self.see(value), type(value)
+        seen, kind = self.see(value), self._kind_of(value)
         return self._opened(value, kind) if seen is value and self._kinds.is_container(kind) else seen
 
     def outside(self, value: Any) -> Any:
         """Return what a test may ask how long it is, or for its elements: each is looked at when its turn comes."""
-        kind = type(value)
+        kind = self._kind_of(value)
         if (
             kind in SEQUENCES
             or kind in MAPPINGS
@@ -414,11 +395,15 @@ class Guard(OwnNames, Hearing):
 
     def truth(self, value: Any) -> Any:
         """Return what a test may ask whether it is true: a plain container is by how many elements it has."""
-        return value if type(value) in SEQUENCES or type(value) in MAPPINGS else self.sought(value)
+        return (
+            value
+            if self._kind_of(value) in SEQUENCES or self._kind_of(value) in MAPPINGS
+            else self.sought(value)
+        )
 
     def iterated(self, value: Any) -> Any:
         """Return what a test goes through: a list, a text or a mapping of a learner's class hands out what it holds."""
-        kind = type(value)
+        kind = self._kind_of(value)
         if kind in self._atoms or kind in SEQUENCES or kind in MAPPINGS:
             return value
         plain = any(issubclass(kind, one) for one, _read in READERS)
@@ -437,23 +422,23 @@ class Guard(OwnNames, Hearing):
 
     def within(self, value: Any) -> Any:
         """Return what a test may look for something in."""
-        if type(value) in FLAT:
+        if self._kind_of(value) in FLAT:
             return value
         seen = self.equal(value)
-        if seen is value and isinstance(value, Iterator) and not self._kinds.strangers(type(value)):
+        if seen is value and isinstance(value, Iterator) and not self._kinds.strangers(self._kind_of(value)):
             return map(self.see, value)
         return seen
 
     def place(self, sought: Any, value: Any) -> Any:
         """Return what a test may look for ``sought`` in: as `within`, and as it is where a hash finds a plain value."""
-        return value if type(value) in HASHED and self._is_plain(sought) else self.within(value)
+        return value if self._kind_of(value) in HASHED and self._is_plain(sought) else self.within(value)
 
     def _is_plain(self, value: Any) -> bool:
-        return type(value) in self._atoms or (type(value) is tuple and set(map(type, value)) <= self._atoms)
+        return id(type(value)) in self._atom_ids or (type(value) is tuple and self._are_atoms(value))
 
     def receiver(self, value: Any, name: str) -> Any:
         """Return what a test may ask for ``name``: no class of a learner's where a plain value or a library has it."""
-        kind = type(value)
+        kind = self._kind_of(value)
         if kind in self._atoms or kind in SEQUENCES or kind in MAPPINGS or not self._kinds.strangers(kind):
             return value
         is_value = issubclass(kind, (int, float, complex, str, bytes))
@@ -464,7 +449,7 @@ class Guard(OwnNames, Hearing):
 
     def ask(self, value: Any, name: str, /, *arguments: Any, **named: Any) -> Any:
         """Call a method that only compares, such as ``count``; a learner's own one gets its arguments untouched."""
-        kind = type(value)
+        kind = self._kind_of(value)
         by_hash = name == "get" and kind in HASHED and all(map(self._is_plain, arguments[:1]))
         if by_hash or kind in FLAT or issubclass(kind, (type, ModuleType)):
             return getattr(value, name)(*arguments, **named)
@@ -482,14 +467,18 @@ class Guard(OwnNames, Hearing):
 
     def item(self, value: Any, key: Any) -> Any:
         """Return what a container has under a key."""
-        kind = type(value)
-        if type(key) in self._atoms or not (kind in SEQUENCES or kind in MAPPINGS) or self._is_own(key):
+        kind = self._kind_of(value)
+        if (
+            id(type(key)) in self._atom_ids
+            or not (kind in SEQUENCES or kind in MAPPINGS)
+            or self._is_own(key)
+        ):
             return value[key]
         return value[self.sought(key)]
 
     def _is_own(self, value: Any) -> bool:
         """Whether a value is an object of a class of the learner's that is no plain value."""
-        kind = type(value)
+        kind = self._kind_of(value)
         if kind in self._atoms or issubclass(kind, (int, float, complex, str, bytes)):
             return False
         return bool(self._kinds.strangers(kind))
