@@ -24,6 +24,10 @@ __all__ = ["guard", "told"]
         ("assert not f(2)", "This did not hold: not f(2) (f(2) gave 3)."),
         ("assert f(2) == 3 and f(1) == 7", "f(1) gave 2, expected 7."),
         ("assert isinstance(f(2), str)", "This did not hold: isinstance(f(2), str) (f(2) gave 3)."),
+        (
+            "class A: pass\nassert A() == A()",
+            "This did not hold: A() == A(). Two objects are equal only where their class defines __eq__.",
+        ),
         ("assert g(2)", "g(2) gave None. Is a return missing?"),
         ("assert g(2) == 1", "g(2) gave None, expected 1. Is a return missing?"),
         ("assert all(f(n) > 2 for n in [1, 2])", "This did not hold: all(f(n) > 2 for n in [1, 2])."),
