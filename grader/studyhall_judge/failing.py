@@ -15,8 +15,8 @@ _LONGEST_PIECE = 160
 _LONGEST_VALUE = 300
 _MOST_VALUES = 5
 _NO_VALUE = "None"
-_OBJECT = re.compile(r"<[\w.<>]+ object at 0x[0-9a-f]+>")
-"""How Python shows an object whose class says nothing of that."""
+_OBJECT = re.compile(r"an object of class \w+")
+"""How the sandbox shows an object of a class written in Python."""
 
 
 @dataclass(frozen=True)
