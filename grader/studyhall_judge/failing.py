@@ -15,6 +15,8 @@ _LONGEST_PIECE = 160
 _LONGEST_VALUE = 300
 _MOST_VALUES = 5
 _NO_VALUE = "None"
+_OBJECT = re.compile(r"an object of class \w+")
+"""How the sandbox shows an object of a class written in Python."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,11 @@ def _of_comparison(source: str, part: ast.Compare, whole: str, values: tuple[str
         if _is_written_out(left) and not _is_written_out(right):
             left, right, got, expected = right, left, expected, got
         came = _came(_piece(source, left), left, got)
+        if _OBJECT.fullmatch(got) and _OBJECT.fullmatch(expected):
+            return (
+                f"This did not hold: {whole}",
+                " Two objects are equal only where their class defines __eq__.",
+            )
         if got == expected:
             return f"{came}, which is not equal to {_piece(source, right)}", ""
         return f"{came}, expected {expected}", _forgotten(left, got)

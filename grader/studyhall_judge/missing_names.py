@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 _LONGEST_READ = 50_000
 _MODULES = {"np": "numpy as np", "pd": "pandas as pd", "plt": "matplotlib.pyplot as plt"}
 _ERRORS = frozenset(vars(builtins))
+_ASKED = "StdinNotImplementedError"
 _NO_ANSWER = "NotImplementedError"
 
 
@@ -55,6 +56,11 @@ def why_missing(name: str, before: Iterable[Ended], after: Iterable[str]) -> tup
             return f"Your code deletes the name {name} (del {name}) before this test.", ""
         if name in names.outside and cell.out_of_time:
             return f"The cell that defines {name} ran out of time before that. Mend that cell first.", ""
+        if name in names.outside and cell.error == _ASKED:
+            return (
+                f"The cell that defines {name} asks for input(), which nobody answers while your work is graded.",
+                "",
+            )
         if name in names.outside and cell.error:
             # A class of the learner's own may have been named after what a hidden test has asked.
             kind = f": {cell.error}" if cell.error in _ERRORS else ""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import numpy as np
 import pytest
 from judge.guarding import guard, run_test, told
 from studyhall_judge.failing import Failure, read_failure, say_failure
@@ -24,6 +27,10 @@ __all__ = ["guard", "told"]
         ("assert not f(2)", "This did not hold: not f(2) (f(2) gave 3)."),
         ("assert f(2) == 3 and f(1) == 7", "f(1) gave 2, expected 7."),
         ("assert isinstance(f(2), str)", "This did not hold: isinstance(f(2), str) (f(2) gave 3)."),
+        (
+            "class A: pass\nassert A() == A()",
+            "This did not hold: A() == A(). Two objects are equal only where their class defines __eq__.",
+        ),
         ("assert g(2)", "g(2) gave None. Is a return missing?"),
         ("assert g(2) == 1", "g(2) gave None, expected 1. Is a return missing?"),
         ("assert all(f(n) > 2 for n in [1, 2])", "This did not hold: all(f(n) > 2 for n in [1, 2])."),
@@ -92,14 +99,18 @@ def test_a_place_that_is_none_tells_the_text_alone():
     assert say_failure("assert f(2) == 4", 1, failure, from_test=True) == "This did not hold: f(2) == 4"
 
 
-class Huge:
+class Unwilling(list):
+    shape = property(lambda self: 1 / 0)
+
     def __repr__(self):
-        return str(10**5000)
+        raise AssertionError("asked for its text")
+
+    __iter__ = __len__ = __getitem__ = __repr__
 
 
-class Unwilling:
-    def __repr__(self):
-        raise SystemExit
+class Mute:
+    __repr__ = Unwilling.__repr__
+    __hash__ = Unwilling.__repr__
 
 
 @pytest.mark.parametrize(
@@ -112,8 +123,14 @@ class Unwilling:
         ({"a": [1], 2: ()}, "{'a': [1], 2: ()}"),
         ((1,), "(1,)"),
         ([[[[[1]]]]], "[[[[[…]]]]]"),
-        (Unwilling(), "Unwilling object"),
-        (Huge(), "Huge object"),
+        (Unwilling([1]), "Unwilling([1])"),
+        (Mute(), "an object of class Mute"),
+        (Mute, "<class 'Mute'>"),
+        (Counter("aab"), "Counter({'a': 2, 'b': 1})"),
+        (set(), "set()"),
+        (np.arange(3), "array([0, 1, 2])"),
+        (np.zeros((2, 3)), "an array of shape (2, 3)"),
+        (np.float64(2.5), "np.float64(2.5)"),
     ],
 )
 def test_a_value_is_shown_shortly_whatever_it_is(value, shown):
@@ -147,3 +164,7 @@ def test_why_a_name_is_missing(before, after, said):
 def test_a_module_that_was_not_imported_is_told_as_one():
     assert "import math" in why_missing("math", [], [])[0]
     assert "import numpy as np" in why_missing("np", [], [])[0]
+
+
+def test_a_number_of_too_many_digits_is_shown_as_one():
+    assert show(10**5000) == "a number of very many digits"

@@ -20,7 +20,7 @@ from studyhall_judge.sandbox import libraries, limits, root, testcell
 from studyhall_judge.sandbox.bindings import Touched
 from studyhall_judge.sandbox.describing import describe_error, forget_traceback, plain_outputs, show
 from studyhall_judge.sandbox.guards import Guards
-from studyhall_judge.sandbox.shell import JudgeShell, Outputs, OutputStream, no_input
+from studyhall_judge.sandbox.shell import JudgeShell, Outputs, OutputStream, no_debugger, no_input
 from studyhall_judge.sandbox.values import Guard
 
 # The C functions behind the modules: student code can patch the modules' own.
@@ -55,6 +55,7 @@ class Examiner:
         namespace = shell.user_ns
         # Where a test looks that replaces it; nothing of the judge asks for input.
         builtins.input = no_input
+        sys.breakpointhook = no_debugger
         namespace["__name__"] = "__main__"
         self._shell = shell
         self._outputs = outputs
