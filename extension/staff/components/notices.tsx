@@ -44,7 +44,7 @@ export function Failure(props: { problem: Problem; retry: () => void }): React.J
             rel="noopener"
             data-testid="sign-in-again"
           >
-            Sign in in a new tab
+            Sign in again in a new tab
           </a>
           <button type="button" className="button" onClick={props.retry}>
             Try again

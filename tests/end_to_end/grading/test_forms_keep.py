@@ -105,10 +105,10 @@ def test_two_who_set_a_penalty_see_each_others(late_work, sign_in):
     expect(one.get_by_test_id("penalties")).to_contain_text("set by hand")
     other.get_by_test_id(f"penalty-{BREAD}").press("Enter")
     expect(other.get_by_test_id(f"penalty-changed-{BREAD}")).to_contain_text("not saved yet")
-    expect(other.get_by_test_id("penalties")).to_contain_text("−1")
+    expect(other.get_by_test_id("penalties")).to_contain_text("\u22121")
     expect(other.get_by_test_id(f"penalty-{BREAD}")).to_have_value("0.5")
     other.get_by_test_id(f"penalty-{BREAD}").press("Enter")
-    expect(other.get_by_test_id("penalties")).to_contain_text("−0.5")
+    expect(other.get_by_test_id("penalties")).to_contain_text("\u22120.5")
 
 
 def test_more_time_is_never_less(late_work, sign_in, screenshot):
