@@ -1,6 +1,7 @@
 """What staff have typed stays in its form: signed out meanwhile, overtaken by somebody else, or refused."""
 
 import pytest
+from accessibility import violations
 from installations import submit, token_of
 from kitchen_course import BREAD, COURSE, ESSAY, LOAVES, handed_in
 from playwright.sync_api import expect
@@ -55,6 +56,7 @@ def test_rules_are_saved_after_signing_in_again(installation, late_work, sign_in
     sign_out_beside(installation, page)
     page.get_by_test_id("policy-save").click()
     expect(page.get_by_role("alert")).to_contain_text("sign in again in a new tab")
+    expect(page.get_by_test_id("policy-save")).to_be_focused()
     screenshot(page, "staff-signed-out")
     # Somebody else at the same machine: nothing is saved in their name.
     sign_in_beside(installation, page, "gabriel")
@@ -82,6 +84,7 @@ def test_two_who_change_the_rules_see_each_others(late_work, sign_in, screenshot
     expect(other.get_by_test_id("mine-Grace, minutes")).to_have_text("30")
     expect(other.get_by_test_id("theirs-Due")).to_have_count(0)
     screenshot(other, "staff-policy-overtaken")
+    assert violations(other) == []
     other.get_by_test_id("policy-keep-mine").click()
     expect(other.get_by_test_id("policy-grace")).to_have_value("30")
     other.get_by_test_id("policy-save").click()
