@@ -52,7 +52,8 @@ export function Failure(props: { problem: Problem; retry: () => void }): React.J
         </div>
       ) : (
         problem.status !== 403 &&
-        problem.status !== 404 && (
+        problem.status !== 404 &&
+        problem.status !== 422 && (
           <button type="button" className="button" onClick={props.retry}>
             Try again
           </button>

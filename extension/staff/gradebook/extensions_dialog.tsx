@@ -15,6 +15,7 @@ import { Dialog } from '../components/dialog';
 import { ExactMoment, locale, TimeZone } from '../components/figures';
 import { fieldMoment, fieldText, MomentField } from '../components/moment_field';
 import { Failure, Loaded } from '../components/notices';
+import { useSearchField } from '../components/search_field';
 import { useAction } from '../components/use_action';
 
 import { everybodysEnd, extensionProblem } from './extending';
@@ -96,10 +97,13 @@ export function ExtensionsDialog(props: Props): React.JSX.Element {
   const extensions = useRemote(`extensions ${course} ${lesson}`, signal =>
     readExtensions(course, lesson, signal)
   );
-  const learners = useRemote(`gradebook names ${course}`, signal =>
-    readGradebook(course, { limit: 100 }, signal)
-  );
   const [username, setUsername] = useState('');
+  // A class may be longer than any list: those are offered in whose names the typed text is.
+  const [search, setSearch] = useState('');
+  const searchField = useSearchField(search, setSearch);
+  const learners = useRemote(`gradebook names ${course} ${search}`, signal =>
+    readGradebook(course, { limit: 20, search }, signal)
+  );
   const field = useRef<HTMLInputElement>(null);
   const [due, setDue] = useState(fieldText(assignment.due_at));
   const [reason, setReason] = useState('');
@@ -167,7 +171,10 @@ export function ExtensionsDialog(props: Props): React.JSX.Element {
               required
               autoComplete="off"
               data-testid="extension-learner"
-              onChange={event => setUsername(event.target.value)}
+              onChange={event => {
+                setUsername(event.target.value);
+                searchField.onChange(event);
+              }}
             />
             <datalist id="extension-learners">
               {(learners.data?.data.rows ?? []).map(({ learner }) => (
