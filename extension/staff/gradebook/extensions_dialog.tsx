@@ -139,9 +139,22 @@ export function ExtensionsDialog(props: Props): React.JSX.Element {
       after(`${name} has more time.`);
     });
   };
+  // Taken back a moment ago; the way back stands where the name stood.
+  const [taken, setTaken] = useState<Extension | null>(null);
+  const undo = (extension: Extension): Promise<boolean> =>
+    action.run(async () => {
+      await grantExtension(course, lesson, extension.learner.username, {
+        due_at: extension.due_at,
+        closes_at: extension.closes_at,
+        reason: extension.reason
+      });
+      setTaken(null);
+      after(`${extension.learner.display_name} has the extension again.`);
+    });
   const withdraw = (extension: Extension): Promise<boolean> =>
     action.run(async () => {
       await withdrawExtension(course, lesson, extension.learner.username);
+      setTaken(extension);
       after(`The extension of ${extension.learner.display_name} is taken back.`);
     });
   return (
@@ -230,6 +243,20 @@ export function ExtensionsDialog(props: Props): React.JSX.Element {
       )}
       {/* Below the form, which stays where it is however long the list gets. */}
       <h3>Who has more time</h3>
+      {taken !== null && (
+        <div className="notice done" data-testid="extension-taken">
+          <p>The extension of {taken.learner.display_name} is taken back.</p>
+          <button
+            type="button"
+            className="button small"
+            disabled={action.isBusy}
+            data-testid="extension-undo"
+            onClick={() => void undo(taken)}
+          >
+            Undo
+          </button>
+        </div>
+      )}
       <Loaded of={extensions} rows={2}>
         {({ items }) =>
           items.length === 0 ? (

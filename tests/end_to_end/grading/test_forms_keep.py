@@ -129,3 +129,8 @@ def test_more_time_is_never_less(late_work, sign_in, screenshot):
     expect(page.get_by_test_id("extension-wrong")).to_have_count(0)
     page.get_by_test_id("extension-save").click()
     expect(page.get_by_test_id("extension-lea")).to_contain_text("Was ill")
+    page.get_by_role("button", name="Take back the extension of Lea").click()
+    expect(page.get_by_test_id("extension-lea")).to_have_count(0)
+    page.get_by_test_id("extension-undo").click()
+    expect(page.get_by_test_id("extension-lea")).to_contain_text("Was ill")
+    assert violations(page) == []
