@@ -134,3 +134,32 @@ def test_more_time_is_never_less(late_work, sign_in, screenshot):
     page.get_by_test_id("extension-undo").click()
     expect(page.get_by_test_id("extension-lea")).to_contain_text("Was ill")
     assert violations(page) == []
+
+
+def test_two_who_change_who_may_join_keep_each_others(sign_in):
+    one = sign_in("ines", path=f"{STAFF}/cohort")
+    other = one.context.new_page()
+    other.goto(one.url)
+    for page in (one, other):
+        expect(page.get_by_test_id("joining-form")).to_be_visible()
+    one.get_by_test_id("joining-form").get_by_label("Mail domains").fill("school.example")
+    other.get_by_test_id("joining-form").get_by_label("They wait for approval").uncheck()
+    for page in (one, other):
+        page.get_by_test_id("joining-form").get_by_role("button", name="Save").click()
+        expect(page.get_by_test_id("joining-form").get_by_role("button", name="Save")).to_be_disabled()
+    other.reload()
+    form = other.get_by_test_id("joining-form")
+    expect(form.get_by_label("Mail domains")).to_have_value("school.example")
+    expect(form.get_by_label("They wait for approval")).not_to_be_checked()
+
+
+def test_a_file_that_is_no_roster_changes_nothing(sign_in, screenshot):
+    page = sign_in("ines", path=f"{STAFF}/cohort/roster")
+    page.get_by_test_id("roster-text").fill("username\nmia")
+    for content in ("M\u00fcller".encode("cp1252"), b"PK\x00\x01"):
+        page.get_by_test_id("roster-file").set_input_files(
+            {"name": "roster.csv", "mimeType": "text/csv", "buffer": content}
+        )
+        expect(page.get_by_test_id("roster-refused")).to_contain_text("CSV UTF-8")
+        expect(page.get_by_test_id("roster-text")).to_have_value("username\nmia")
+    screenshot(page, "staff-roster-refused")
