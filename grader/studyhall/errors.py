@@ -55,6 +55,7 @@ class ErrorCode(StrEnum):
     CLAIMED = "claimed"
     UNKNOWN_CELL = "unknown_cell"
     UNKNOWN_LEARNER = "unknown_learner"
+    NO_MORE_TIME = "no_more_time"
     NOT_A_MEMBER = "not_a_member"
     UNKNOWN_MEMBER = "unknown_member"
     ROLE_REFUSED = "role_refused"

@@ -148,6 +148,36 @@ async def test_late_work_costs_what_the_policy_says_until_somebody_decides_other
 
 
 @pytest.mark.asyncio
+async def test_an_extension_that_would_take_time_away_is_refused(essays, ines, gabriel):
+    path = f"{ASSIGNMENT}/extensions/lea"
+    due = essays.clock.now + timedelta(days=2)
+
+    async def refused(**given):
+        return await essays.error("PUT", path, token=ines, json=given, status=422, code="no_more_time")
+
+    told = await refused(due_at=(due + timedelta(days=9)).isoformat())
+    assert "has no due date" in told["message"]
+    await essays.data("PATCH", f"{ASSIGNMENT}/policy", token=ines, json={"due_at": due.isoformat()})
+    told = await refused(due_at=(due - timedelta(hours=1)).isoformat())
+    assert f"{due:%B %Y %H:%M}" in told["message"]
+    assert "later" in told["message"]
+    assert [detail["field"] for detail in told["details"]] == ["due_at"]
+    told = await refused(
+        due_at=(due + timedelta(days=1)).isoformat(), closes_at=(due + timedelta(hours=1)).isoformat()
+    )
+    assert [detail["field"] for detail in told["details"]] == ["closes_at"]
+    assert await essays.data("GET", f"{ASSIGNMENT}/extensions", token=ines) == []
+    longer = due + timedelta(days=1)
+    await essays.data("PUT", path, token=ines, json={"due_at": longer.isoformat()})
+    # Everybody's due date moves past it: who was given more time has as much as the others.
+    later = due + timedelta(days=7)
+    await essays.data("PATCH", f"{ASSIGNMENT}/policy", token=ines, json={"due_at": later.isoformat()})
+    outline = await essays.data("GET", "/courses/python-foundations/outline", token=essays.token("lea"))
+    shown = outline["units"][0]["lessons"][0]["due_at"]
+    assert shown.startswith(f"{later:%Y-%m-%dT%H:%M}")
+
+
+@pytest.mark.asyncio
 async def test_a_hard_close_refuses_but_an_extension_opens(essays, ines):
     due = essays.clock.now - timedelta(minutes=1)
     await essays.data(

@@ -128,9 +128,6 @@ async def test_an_answer_is_claimed_by_one_grader_at_a_time(essays, ines, gabrie
     )
     questions = await essays.data("GET", f"{COURSE}/grading-queue", token=ines)
     assert [(row["test_id"], row["waiting"], row["claimed"]) for row in questions] == [(ESSAY, 2, 1)]
-    await essays.error(
-        "DELETE", f"/staff/grading-claims/{mine['id']}", token=ines, status=404, code="not_found"
-    )
     # It stays with who says so again and again, by an open page or by work, and is soon free when nothing is heard.
     for _ in range(3):
         essays.clock.now += timedelta(seconds=80)
@@ -144,6 +141,29 @@ async def test_an_answer_is_claimed_by_one_grader_at_a_time(essays, ines, gabrie
     assert taken["by"] == "Ines"
     answer = await essays.call("DELETE", f"/staff/grading-claims/{taken['id']}", token=ines)
     assert answer.status_code == 204
+
+
+@pytest.mark.asyncio
+async def test_letting_go_of_an_answer_works_twice_and_takes_nothing_from_others(essays, ines, gabriel):
+    body = {"attempt_id": (await cell_of(essays, gabriel, "lea"))["attempt_id"], "test_id": ESSAY}
+
+    async def let_go(claim, token):
+        answer = await essays.call("DELETE", f"/staff/grading-claims/{claim}", token=token)
+        assert answer.status_code == 204, answer.text
+
+    mine = await essays.data("POST", "/staff/grading-claims", token=gabriel, json=body, status=201)
+    await let_go(mine["id"], ines)
+    await essays.error("POST", "/staff/grading-claims", token=ines, json=body, status=409, code="claimed")
+    await let_go(mine["id"], gabriel)
+    await let_go(mine["id"], gabriel)
+    await let_go(uuid.uuid4(), gabriel)
+    # Nothing was heard of it, somebody else took it, and now the first one's page is closed.
+    mine = await essays.data("POST", "/staff/grading-claims", token=gabriel, json=body, status=201)
+    essays.clock.now += timedelta(minutes=10)
+    taken = await essays.data("POST", "/staff/grading-claims", token=ines, json=body, status=201)
+    for claim in {mine["id"], taken["id"]}:
+        await let_go(claim, gabriel)
+    await essays.error("POST", "/staff/grading-claims", token=gabriel, json=body, status=409, code="claimed")
 
 
 @pytest.mark.asyncio

@@ -136,19 +136,38 @@ def test_ten_percent_a_day_up_to_half():
 
 @given(rules, st.none() | moments, st.none() | moments, st.none() | moments, st.none() | moments)
 def test_an_extension_never_gives_less_time_to_submit(rule, due, closes, longer, own_close):
-    if due is not None and longer is not None:
-        longer = max(due, longer)
+    # Everybody's dates may have been moved past it since it was given.
     without = policy.deadlines(rule=rule, released=(due, closes))
-    extension = (longer, None) if longer is not None else None
+    extension = (longer, own_close) if longer is not None else None
     extended = policy.deadlines(rule=rule, released=(due, closes), extension=extension)
-    if extension is not None:
-        assert extended.due_at == longer
-        assert extended.closes_at is None or (
-            extended.closes_at >= longer
-            and (without.closes_at is None or due is None or extended.closes_at >= without.closes_at)
-        )
-    else:
+    if extension is None:
         assert extended == without
+        return
+    assert extended.due_at == (longer if due is None else max(due, longer))
+    assert extended.closes_at is None or extended.closes_at >= longer
+    if due is not None:
+        assert extended.late_after >= without.late_after
+        if without.closes_at is not None:
+            assert extended.closes_at >= without.closes_at
+
+
+@pytest.mark.parametrize(
+    ("everybody", "given", "less"),
+    [
+        ((DUE, None), (DUE + DAY, None), False),
+        ((DUE, None), (DUE, None), False),
+        ((DUE, None), (DUE - timedelta(minutes=1), None), True),
+        ((DUE, DUE + DAY), (DUE + DAY, DUE + 2 * DAY), False),
+        ((DUE, DUE + DAY), (DUE + DAY / 2, DUE + DAY / 2), True),
+        ((DUE, None), (DUE + DAY, DUE), True),
+        ((None, DUE), (DUE + DAY, None), False),
+        ((None, DUE), (DUE - DAY, None), True),
+        ((None, None), (DUE + 9 * DAY, None), True),
+    ],
+)
+def test_an_extension_that_takes_time_away_is_seen(everybody, given, less):
+    found = policy.deadlines(rule=LateRule(), released=everybody)
+    assert policy.is_less_time(found, *given) is less
 
 
 def test_what_staff_decide_stands_above_what_the_author_published():

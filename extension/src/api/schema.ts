@@ -1725,7 +1725,7 @@ export interface components {
          * @description Codes that clients may rely on; they are listed in the OpenAPI document.
          * @enum {string}
          */
-        ErrorCode: "bad_request" | "not_json" | "validation_error" | "not_signed_in" | "forbidden" | "not_found" | "method_not_allowed" | "conflict" | "too_large" | "too_many_requests" | "unavailable" | "internal_error" | "unknown_course" | "unknown_lesson" | "not_enrolled" | "lesson_locked" | "lesson_closed" | "cohort_closed" | "nothing_to_grade" | "no_attempts_left" | "notebook_not_json" | "notebook_invalid" | "notebook_too_large" | "file_invalid" | "wrong_course" | "key_reused" | "key_missing" | "course_invalid" | "already_released" | "unknown_quiz" | "quiz_finished" | "ai_unavailable" | "ai_review_off" | "regrade_under_way" | "regrade_not_ready" | "nothing_to_regrade" | "not_graded_yet" | "changed_meanwhile" | "claimed" | "unknown_cell" | "unknown_learner" | "not_a_member" | "unknown_member" | "role_refused" | "cohort_full";
+        ErrorCode: "bad_request" | "not_json" | "validation_error" | "not_signed_in" | "forbidden" | "not_found" | "method_not_allowed" | "conflict" | "too_large" | "too_many_requests" | "unavailable" | "internal_error" | "unknown_course" | "unknown_lesson" | "not_enrolled" | "lesson_locked" | "lesson_closed" | "cohort_closed" | "nothing_to_grade" | "no_attempts_left" | "notebook_not_json" | "notebook_invalid" | "notebook_too_large" | "file_invalid" | "wrong_course" | "key_reused" | "key_missing" | "course_invalid" | "already_released" | "unknown_quiz" | "quiz_finished" | "ai_unavailable" | "ai_review_off" | "regrade_under_way" | "regrade_not_ready" | "nothing_to_regrade" | "not_graded_yet" | "changed_meanwhile" | "claimed" | "unknown_cell" | "unknown_learner" | "no_more_time" | "not_a_member" | "unknown_member" | "role_refused" | "cohort_full";
         /**
          * ErrorDetail
          * @description One field of the request and what is wrong with it.
@@ -11147,7 +11147,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description Error: `validation_error` */
+            /** @description Error: `no_more_time`, `validation_error` */
             422: {
                 headers: {
                     [name: string]: unknown;

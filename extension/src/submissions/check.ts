@@ -27,20 +27,32 @@ export interface CheckResult {
   title: string;
   hint: string;
   points: number;
-  status: 'passed' | 'failed' | 'error' | 'on_submit';
+  status: 'waiting' | 'passed' | 'failed' | 'error' | 'on_submit';
   message: string;
+}
+
+/** How far a check is: first the cells that have to run before, then the tests. */
+export interface CheckProgress {
+  /** Null until the kernel has answered, which it does not while it runs something else. */
+  cells: { done: number; total: number } | null;
+  tests: { done: number; total: number };
 }
 
 /** A check that runs or has run. */
 export interface CheckState {
   place: LessonPlace;
   results: CheckResult[];
+  progress: CheckProgress;
   finished: boolean;
+  stopped: boolean;
   message: string;
 }
 
 /** Why the check could not run at all; the message is for the learner. */
 export class CheckImpossible extends Error {}
+
+/** The learner has stopped it, or has interrupted the kernel. */
+export class CheckStopped extends Error {}
 
 /** The tests that a notebook shows, in their order. */
 export function testsOf(panel: NotebookPanel): NotebookTest[] {
@@ -145,6 +157,30 @@ function cellsToRun(panel: NotebookPanel, kernelCount: number, lastTest: Cell): 
   });
 }
 
+const INTERRUPTED = 'KeyboardInterrupt';
+
+function wasInterrupted(cell: CodeCell): boolean {
+  const { outputs } = cell.model;
+  for (let index = 0; index < outputs.length; index += 1) {
+    if (outputs.get(index).toJSON().ename === INTERRUPTED) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/** Waits for something as long as the check is not stopped; a kernel in an endless loop never answers by itself. */
+function unlessStopped<Value>(waited: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const stop = (): void => reject(new CheckStopped());
+    if (signal.aborted) {
+      stop();
+    }
+    signal.addEventListener('abort', stop, { once: true });
+    waited.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
+
 type Found = Pick<Outcome, 'name' | 'value' | 'line'>;
 
 /** The words for what a learner's visible test found. */
@@ -171,40 +207,62 @@ export function outcomeWords({ name, value, line }: Found, trans: TranslationBun
 
 /**
  * Runs the visible tests in the notebook's own kernel, after the answers that changed. The tests
- * leave no output and no history behind. Reports every result as soon as it is known.
+ * leave no output and no history behind. Reports every step and result as soon as it is known.
  *
  * @throws CheckImpossible when there is no kernel to run them in.
+ * @throws CheckStopped when the signal says so or the kernel was interrupted.
  */
 export async function check(
   panel: NotebookPanel,
   words: CheckWords,
-  report: (results: CheckResult[], finished: boolean) => void
+  report: (results: CheckResult[], progress: CheckProgress) => void,
+  signal: AbortSignal
 ): Promise<void> {
   const tests = testsOf(panel).filter(test => !test.manual);
-  const results: CheckResult[] = [];
   const visible = tests.filter(test => !test.hidden);
+  const results = tests.map(({ gradeId, title, hint, points, hidden }): CheckResult => {
+    return { gradeId, title, hint, points, status: hidden ? 'on_submit' : 'waiting', message: '' };
+  });
+  let progress: CheckProgress = { cells: null, tests: { done: 0, total: visible.length } };
+  const tell = (next: Partial<CheckProgress>): void => {
+    progress = { ...progress, ...next };
+    report([...results], progress);
+  };
+  tell({});
   const last = visible[visible.length - 1];
-  if (last) {
-    await panel.sessionContext.ready;
-    const probe = await runSilently(panel.sessionContext, '');
-    // The probe's own reply tells how far this kernel has counted: 0 or 1 means that it is fresh.
-    const ranSoFar = probe.executionCount <= 1 ? 0 : probe.executionCount;
-    for (const cell of cellsToRun(panel, ranSoFar, last.cell)) {
-      await NotebookActions.runCells(panel.content, [cell], panel.sessionContext);
+  if (!last) {
+    return;
+  }
+  await unlessStopped(panel.sessionContext.ready, signal);
+  const probe = await unlessStopped(runSilently(panel.sessionContext, ''), signal);
+  // The probe's own reply tells how far this kernel has counted: 0 or 1 means that it is fresh.
+  const ranSoFar = probe.executionCount <= 1 ? 0 : probe.executionCount;
+  const cells = cellsToRun(panel, ranSoFar, last.cell);
+  for (const [done, cell] of cells.entries()) {
+    tell({ cells: { done, total: cells.length } });
+    await unlessStopped(
+      NotebookActions.runCells(panel.content, [cell], panel.sessionContext),
+      signal
+    );
+    if (wasInterrupted(cell)) {
+      throw new CheckStopped();
     }
   }
-  for (const test of tests) {
-    const { gradeId, title, hint, points } = test;
-    const row = { gradeId, title, hint, points };
-    if (test.hidden) {
-      results.push({ ...row, status: 'on_submit', message: '' });
-    } else {
-      const source = test.cell.model.sharedModel.getSource();
-      const outcome = await runSilently(panel.sessionContext, source);
-      const message = outcome.status === 'passed' ? '' : words(outcome);
-      results.push({ ...row, status: outcome.status, message });
+  tell({ cells: { done: cells.length, total: cells.length } });
+  let ran = 0;
+  for (const [index, test] of tests.entries()) {
+    const result = results[index];
+    if (test.hidden || result === undefined) {
+      continue;
     }
-    report([...results], false);
+    const source = test.cell.model.sharedModel.getSource();
+    const outcome = await unlessStopped(runSilently(panel.sessionContext, source), signal);
+    if (outcome.name === INTERRUPTED) {
+      throw new CheckStopped();
+    }
+    const message = outcome.status === 'passed' ? '' : words(outcome);
+    results[index] = { ...result, status: outcome.status, message };
+    ran += 1;
+    tell({ tests: { done: ran, total: visible.length } });
   }
-  report(results, true);
 }

@@ -10,7 +10,8 @@ import type { Attempt, OutboxItem, OutboxUpdate } from '../api/types';
 import type { IClassroom } from '../classroom/tokens';
 import { samePlace } from '../courses/place';
 import type { ILessons, LessonPlace } from '../courses/tokens';
-import { check, CheckImpossible, type CheckState, expectedRows, outcomeWords } from './check';
+import { expectedRows } from './check';
+import { Checking } from './checking';
 import { Saving } from './saving';
 import type { ISubmissions } from './tokens';
 import { GainBook } from './gains';
@@ -44,17 +45,17 @@ export class SubmissionsModel extends VDomModel implements ISubmissions {
   attempts: Attempt[] | null = null;
   error: string | null = null;
   pending: Pending | null = null;
-  check: CheckState | null = null;
-  checking = false;
   compareWith: string | null = null;
   readonly progress = new ProgressBook();
   readonly saving = new Saving();
+  readonly checks: Checking;
 
   constructor(
     readonly classroom: IClassroom,
     readonly lessons: ILessons
   ) {
     super();
+    this.checks = new Checking(classroom.trans, () => this._notify());
     classroom.events.received.connect((_, event) => this._onEvent(event));
     classroom.events.refreshNeeded.connect(() => void this.refresh());
     classroom.changed.connect(() => this._notify());
@@ -96,7 +97,7 @@ export class SubmissionsModel extends VDomModel implements ISubmissions {
     this._list = new Newest();
     this.attempts = null;
     this.error = null;
-    this.check = null;
+    this.checks.follow(place);
     this.compareWith = null;
     this._shown = null;
     if (this.pending && !samePlace(this.pending.place, place)) {
@@ -139,7 +140,7 @@ export class SubmissionsModel extends VDomModel implements ISubmissions {
 
   async show(attempt: string): Promise<void> {
     this._shown = attempt;
-    this.check = null;
+    this.checks.close();
     this.compareWith = null;
     this._notify();
     await this._completeShown();
@@ -172,7 +173,7 @@ export class SubmissionsModel extends VDomModel implements ISubmissions {
     };
     void this.setPlace(place);
     this.pending = pending;
-    this.check = null;
+    this.checks.close();
     this._notify();
     try {
       await this.saving.complete(panel);
@@ -193,40 +194,14 @@ export class SubmissionsModel extends VDomModel implements ISubmissions {
   /** Runs the visible tests in the notebook's own kernel. */
   async runCheck(panel: NotebookPanel): Promise<void> {
     const place = this.lessons.placeOf(panel);
-    if (!place || this.checking) {
+    if (!place || this.checks.isRunning) {
       return;
     }
-    const { trans } = this.classroom;
-    this.checking = true;
-    const state: CheckState = { place, results: [], finished: false, message: '' };
-    this.check = state;
-    this._notify();
-    try {
-      await check(
-        panel,
-        outcome => outcomeWords(outcome, trans),
-        (results, finished) => {
-          state.results = results;
-          state.finished = finished;
-          this._notify();
-        }
-      );
-    } catch (reason) {
-      state.message =
-        reason instanceof CheckImpossible
-          ? trans.__(
-              'This notebook has no running kernel. Choose one at the top right, then check again.'
-            )
-          : trans.__('The check could not finish. Restart the kernel, then check again.');
-      state.finished = true;
-    } finally {
-      this.checking = false;
-      this._notify();
-    }
+    await this.checks.run(panel, place);
   }
 
   closeCheck(): void {
-    this.check = null;
+    this.checks.close();
     this._notify();
   }
 

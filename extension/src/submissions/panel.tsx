@@ -74,8 +74,49 @@ function pendingHeadline(pending: Pending, trans: TranslationBundle): HeadlineWo
   return { text, mood: refused ? 'failed' : 'waiting' };
 }
 
+/** What a check does right now, how far it is, and the way to end it. */
+function Running({
+  state,
+  model
+}: {
+  state: CheckState;
+  model: SubmissionsModel;
+}): React.JSX.Element {
+  const { trans } = model.classroom;
+  const { cells, tests } = state.progress;
+  const doing =
+    cells === null
+      ? trans.__('Waiting for the kernel…')
+      : cells.done < cells.total
+        ? trans.__('Running your cells: %1 of %2', cells.done + 1, cells.total)
+        : trans.__('%1 of %2 tests done', tests.done, tests.total);
+  return (
+    <div className="sh-Check-running" data-testid="check-running">
+      <ProgressBar
+        value={(cells?.done ?? 0) + tests.done}
+        max={(cells?.total ?? 0) + tests.total}
+        label={doing}
+      />
+      <span className="sh-Quiet">{doing}</span>
+      <button
+        type="button"
+        className="sh-Link"
+        data-testid="check-stop"
+        title={trans.__('End this check, and interrupt what the kernel runs')}
+        onClick={event => {
+          // The button goes away with the check; the keyboard stays where the answer comes.
+          event.currentTarget.closest<HTMLElement>('.sh-Results')?.focus();
+          model.checks.stop();
+        }}
+      >
+        {trans.__('Stop')}
+      </button>
+    </div>
+  );
+}
+
 function CheckView({ model, actions, rendermime }: Props): React.JSX.Element | null {
-  const state = model.check;
+  const state = model.checks.shown;
   if (!state) {
     return null;
   }
@@ -86,10 +127,11 @@ function CheckView({ model, actions, rendermime }: Props): React.JSX.Element | n
     <section className="sh-Section" aria-label={trans.__('Check')} data-testid="check-result">
       <p className="sh-Kicker">{trans.__('Check · not submitted')}</p>
       {state.message ? (
-        <Notice tone="failed" message={state.message} />
+        <Notice tone={state.stopped ? 'waiting' : 'failed'} message={state.message} />
       ) : (
         <Headline text={text} mood={mood} testId="result-headline" />
       )}
+      {!state.finished && <Running state={state} model={model} />}
       <TestRows
         rows={rowsFromCheck(state)}
         locale={locale}
@@ -261,8 +303,9 @@ function AttemptView({
 /** What a screen reader is told when the panel's state changes. */
 function announcement(model: SubmissionsModel): string {
   const { trans } = model.classroom;
-  if (model.check) {
-    return model.check.message || checkHeadline(model.check, trans).text;
+  const check = model.checks.shown;
+  if (check) {
+    return check.message || checkHeadline(check, trans).text;
   }
   if (model.pending) {
     const { text } = pendingHeadline(model.pending, trans);
@@ -304,9 +347,9 @@ function ResultView(props: Props): React.JSX.Element {
           </span>
         )}
       </div>
-      {model.pending && !model.check && <PendingView {...props} pending={model.pending} />}
-      {model.check && <CheckView {...props} />}
-      {!model.check && !model.pending && shown && <AttemptView {...props} attempt={shown} />}
+      {model.pending && !model.checks.shown && <PendingView {...props} pending={model.pending} />}
+      {model.checks.shown && <CheckView {...props} />}
+      {!model.checks.shown && !model.pending && shown && <AttemptView {...props} attempt={shown} />}
       {model.error && !model.pending && (
         <Notice
           tone="failed"
@@ -314,10 +357,10 @@ function ResultView(props: Props): React.JSX.Element {
           action={{ label: trans.__('Try again'), run: () => void model.refresh() }}
         />
       )}
-      {model.attempts === null && !model.error && !model.check && !model.pending && (
+      {model.attempts === null && !model.error && !model.checks.shown && !model.pending && (
         <Skeleton rows={4} label={trans.__('Loading your attempts')} />
       )}
-      {model.attempts?.length === 0 && !model.check && !model.pending && (
+      {model.attempts?.length === 0 && !model.checks.shown && !model.pending && (
         <Notice
           tone="quiet"
           message={trans.__(

@@ -80,6 +80,14 @@ export const submissionsPlugin: JupyterFrontEndPlugin<ISubmissions> = {
     notebooks.widgetAdded.connect((_, widget) => void decorate(widget));
     notebooks.currentChanged.connect(follow);
 
+    let wasChecking = false;
+    model.changed.connect(() => {
+      if (model.checks.isRunning !== wasChecking) {
+        wasChecking = model.checks.isRunning;
+        app.commands.notifyCommandChanged('studyhall:check');
+      }
+    });
+
     const onLesson = (act: (widget: NotebookPanel) => Promise<void>) => async (): Promise<void> => {
       const widget = current();
       if (widget) {
@@ -97,7 +105,7 @@ export const submissionsPlugin: JupyterFrontEndPlugin<ISubmissions> = {
       'studyhall:check': {
         label: trans.__('Check This Lesson'),
         caption: trans.__('Run the visible tests here, without submitting'),
-        isEnabled: () => current() !== null,
+        isEnabled: () => current() !== null && !model.checks.isRunning,
         execute: onLesson(widget => model.runCheck(widget))
       },
       'studyhall:submit': {

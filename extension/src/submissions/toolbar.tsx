@@ -31,6 +31,11 @@ export class LessonToolbar extends VDomRenderer<SubmissionsModel> {
     const lesson = model.lessons.lesson(this._place.course, this._place.lesson);
     const closed = lesson?.closes_at ? new Date(lesson.closes_at) <= new Date() : false;
     const sending = model.pending?.stage === 'saving' || model.pending?.stage === 'sending';
+    const isChecking = model.checks.isRunningIn(this._place);
+    const checkTitle =
+      model.checks.isRunning && !isChecking
+        ? trans.__('Another lesson is being checked')
+        : trans.__('Run the visible tests here, without submitting');
     const submitTitle =
       left === 0
         ? trans.__('You have used all attempts of this lesson')
@@ -43,11 +48,11 @@ export class LessonToolbar extends VDomRenderer<SubmissionsModel> {
           type="button"
           className="jp-Button jp-mod-styled sh-Button sh-Toolbar-check"
           data-testid="check-button"
-          disabled={model.checking}
-          title={trans.__('Run the visible tests here, without submitting')}
+          disabled={model.checks.isRunning}
+          title={checkTitle}
           onClick={() => this._actions.check()}
         >
-          {model.checking ? trans.__('Checking…') : trans.__('Check')}
+          {isChecking ? trans.__('Checking…') : trans.__('Check')}
         </button>
         <button
           type="button"

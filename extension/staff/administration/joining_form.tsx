@@ -20,7 +20,8 @@ export function JoiningForm(props: {
   changed: () => void;
 }): React.JSX.Element {
   const { joining, mayChange } = props;
-  const [draft, setDraft] = useState<Draft | null>(null);
+  // Only what was touched here: the rest stays as it is, also when somebody else changes it meanwhile.
+  const [draft, setDraft] = useState<Partial<Draft> | null>(null);
   // What was saved counts until the page has it too: a tick in between begins from there, not from before.
   const [saved, setSaved] = useState<{ now: Draft; before: CohortPage['joining'] } | null>(null);
   const action = useAction();
@@ -33,7 +34,7 @@ export function JoiningForm(props: {
           isPublic: joining.allow_public_join,
           asks: joining.require_approval
         };
-  const shown = draft ?? kept;
+  const shown = { ...kept, ...draft };
   const wanted = {
     mail_domains: domainsOf(shown.domains),
     allow_public_join: shown.isPublic,
@@ -42,12 +43,18 @@ export function JoiningForm(props: {
   const isEdited =
     draft !== null &&
     (wanted.mail_domains.join('\n') !== kept.domains ||
-      draft.isPublic !== kept.isPublic ||
-      draft.asks !== kept.asks);
-  const change = (part: Partial<Draft>): void => setDraft({ ...shown, ...part });
+      shown.isPublic !== kept.isPublic ||
+      shown.asks !== kept.asks);
+  const change = (part: Partial<Draft>): void => setDraft({ ...draft, ...part });
   const save = (): Promise<boolean> =>
     action.run(async () => {
-      await changeCohort({ joining: wanted });
+      await changeCohort({
+        joining: {
+          mail_domains: draft?.domains === undefined ? null : wanted.mail_domains,
+          allow_public_join: draft?.isPublic ?? null,
+          require_approval: draft?.asks ?? null
+        }
+      });
       setSaved({ now: { ...shown, domains: wanted.mail_domains.join('\n') }, before: joining });
       setDraft(null);
       announce('Saved.');

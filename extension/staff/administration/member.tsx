@@ -197,7 +197,7 @@ function Person(props: { member: Member; reload: () => void }): React.JSX.Elemen
             className="button"
             to={{ page: 'cohort-audit', filter: { ...WHOLE_LOG, actor: member.username } }}
           >
-            What {member.display_name} did
+            What they did
           </Link>
         )}
         {mayAdministrate(profile, COHORT_AUDIT) && (

@@ -1,4 +1,4 @@
-import { useRef, useState } from 'react';
+import { useState } from 'react';
 
 import {
   applyRoster,
@@ -14,6 +14,7 @@ import { Failure } from '../components/notices';
 import { Page } from '../components/page';
 import { useAction } from '../components/use_action';
 
+import { rosterText } from './roster_file';
 import { CohortTabs } from './tabs';
 
 const EXAMPLE = `username,display_name,email,course,role
@@ -116,7 +117,7 @@ function Result(props: { looked: Looked }): React.JSX.Element {
 export function RosterPage(): React.JSX.Element {
   const [csv, setCsv] = useState('');
   const [looked, setLooked] = useState<Looked | null>(null);
-  const file = useRef<HTMLInputElement>(null);
+  const [refused, setRefused] = useState<string | null>(null);
   const action = useAction();
   const announce = useAnnounce();
   const isCurrent = looked !== null && looked.csv === csv;
@@ -149,9 +150,12 @@ export function RosterPage(): React.JSX.Element {
     });
   const choose = async (chosen: File | undefined): Promise<void> => {
     if (chosen) {
-      const text = await chosen.text();
-      setCsv(text);
-      await look(text);
+      const read = await rosterText(chosen);
+      setRefused('refused' in read ? read.refused : null);
+      if ('text' in read) {
+        setCsv(read.text);
+        await look(read.text);
+      }
     }
   };
   return (
@@ -172,14 +176,22 @@ export function RosterPage(): React.JSX.Element {
           <label className="field">
             <span>File</span>
             <input
-              ref={file}
               type="file"
               accept=".csv,text/csv,text/plain"
               data-testid="roster-file"
+              onClick={event => {
+                // The same file, mended, is chosen again: else the browser would say nothing of it.
+                event.currentTarget.value = '';
+              }}
               onChange={event => void choose(event.target.files?.[0])}
             />
           </label>
         </div>
+        {refused !== null && (
+          <div className="notice failed" role="alert" data-testid="roster-refused">
+            <p>{refused}</p>
+          </div>
+        )}
         <label className="field">
           <span>Its lines; mend them here if you like</span>
           <textarea
@@ -189,7 +201,10 @@ export function RosterPage(): React.JSX.Element {
             value={csv}
             placeholder={EXAMPLE}
             data-testid="roster-text"
-            onChange={event => setCsv(event.target.value)}
+            onChange={event => {
+              setCsv(event.target.value);
+              setRefused(null);
+            }}
           />
         </label>
         <p className="actions">

@@ -2,6 +2,8 @@
 
 import { settings } from '../settings';
 
+import { newTokens } from './sign_in';
+
 /** Why a call did not work, in a sentence for people. */
 export class Problem extends Error {
   constructor(
@@ -46,6 +48,8 @@ export type Body = Record<string, unknown>;
 export type Query = Record<string, string | number | boolean | null>;
 
 const SECONDS = 30;
+const SIGNED_OUT =
+  'Your sign-in has run out. This page stays as it is: sign in again in a new tab, then try again here.';
 
 /** The service's own address of an API path. */
 export function apiAddress(path: string, query: Query = {}): string {
@@ -63,12 +67,16 @@ interface Sent {
   signal?: AbortSignal | undefined;
   body?: Body | undefined;
   outlivesPage?: boolean;
+  /** The anti-forgery token to try in place of the one in use. */
+  token?: string;
 }
+
+let tokenInUse = settings.xsrf;
 
 async function ask(
   method: string,
   address: string,
-  { signal, body, outlivesPage = false }: Sent
+  { signal, body, outlivesPage = false, token = tokenInUse }: Sent
 ): Promise<Response> {
   const limit = AbortSignal.timeout(1000 * SECONDS);
   try {
@@ -76,7 +84,7 @@ async function ask(
       method,
       // The hub's library asks for the token on reads too: only our own pages can know it.
       headers: {
-        'X-XSRFToken': settings.xsrf,
+        'X-XSRFToken': token,
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' })
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -95,6 +103,39 @@ async function ask(
   }
 }
 
+/**
+ * Goes on under a sign-in that was made in another tab, as long as it is the same person's: what one person has typed
+ * is never saved in another's name. Tells whether there is such a sign-in.
+ */
+async function hasSignedInAgain(signal: AbortSignal | undefined): Promise<boolean> {
+  for (const token of newTokens(document.cookie, tokenInUse)) {
+    const answer = await ask('GET', apiAddress('/me'), { signal, token });
+    if (answer.ok) {
+      const { data } = (await answer.json()) as { data: { username: string } };
+      if (data.username !== settings.username) {
+        throw new Problem(
+          `This browser is signed in as ${data.username} now, and this page is ${settings.username}’s. ` +
+            `It stays as it is: sign in as ${settings.username} in a new tab, then try again here.`,
+          'other_person',
+          401
+        );
+      }
+      tokenInUse = token;
+      return true;
+    }
+  }
+  return false;
+}
+
+/** What the service answers; a call that came too late for its sign-in is made once more under the next one. */
+async function answerTo(method: string, address: string, sent: Sent): Promise<Response> {
+  const answer = await ask(method, address, sent);
+  // Refused for the sign-in alone, it has not been done.
+  return answer.status === 401 && (await hasSignedInAgain(sent.signal))
+    ? await ask(method, address, sent)
+    : answer;
+}
+
 const NOTHING: Envelope = {
   success: true,
   data: null,
@@ -103,7 +144,7 @@ const NOTHING: Envelope = {
 };
 
 async function call(method: string, address: string, sent: Sent = {}): Promise<Envelope> {
-  const answer = await ask(method, address, sent);
+  const answer = await answerTo(method, address, sent);
   if (answer.status === 204) {
     return NOTHING;
   }
@@ -123,7 +164,7 @@ async function call(method: string, address: string, sent: Sent = {}): Promise<E
   if (!answer.ok || !envelope.success) {
     throw new Problem(
       answer.status === 401
-        ? 'Your sign-in has run out. Sign in again; you come back to this page.'
+        ? SIGNED_OUT
         : (envelope.error?.message ?? 'Something went wrong. Try again in a minute.'),
       envelope.error?.code ?? 'unknown',
       answer.status
@@ -193,11 +234,13 @@ export async function readCounted<Data>(
 /** Has the browser keep a file of the service's under a name; a refusal is a sentence, not a file. */
 export async function download(path: string, query: Query, name: string): Promise<void> {
   const address = apiAddress(path, query);
-  const answer = await ask('GET', address, {});
+  const answer = await answerTo('GET', address, {});
   if (!answer.ok) {
     const envelope = (await answer.json().catch(() => null)) as Envelope | null;
     throw new Problem(
-      envelope?.error?.message ?? 'The file could not be made. Try again in a minute.',
+      answer.status === 401
+        ? SIGNED_OUT
+        : (envelope?.error?.message ?? 'The file could not be made. Try again in a minute.'),
       envelope?.error?.code ?? 'unknown',
       answer.status
     );

@@ -100,6 +100,16 @@ export function useRemote<Data>(
     return () => window.clearInterval(timer);
   }, [pause, key, reload]);
 
+  const isSignedOut = current.problem?.isSignedOut ?? false;
+  useEffect(() => {
+    if (!isSignedOut) {
+      return undefined;
+    }
+    // Back from the tab in which somebody has signed in again.
+    window.addEventListener('focus', reload);
+    return () => window.removeEventListener('focus', reload);
+  }, [isSignedOut, reload]);
+
   return {
     data: current.data,
     problem: current.problem,

@@ -39,13 +39,34 @@ export function Dialog(props: {
     if (shown === null) {
       return undefined;
     }
+    let last: Element | null = null;
+    const remember = (event: FocusEvent): void => {
+      last = event.target instanceof Element ? event.target : null;
+    };
     const observer = new MutationObserver(() => {
-      if (shown.open && !shown.contains(document.activeElement)) {
+      if (!shown.open || shown.contains(document.activeElement)) {
+        return;
+      }
+      if (last instanceof HTMLElement && shown.contains(last)) {
+        // A button that is switched off while it works loses the focus, and gets it back with its answer.
+        if (!last.matches(':disabled')) {
+          last.focus();
+        }
+      } else {
         shown.querySelector<HTMLElement>(FOCUSABLE)?.focus();
       }
     });
-    observer.observe(shown, { childList: true, subtree: true });
-    return () => observer.disconnect();
+    observer.observe(shown, {
+      childList: true,
+      subtree: true,
+      attributes: true,
+      attributeFilter: ['disabled']
+    });
+    shown.addEventListener('focusin', remember);
+    return () => {
+      observer.disconnect();
+      shown.removeEventListener('focusin', remember);
+    };
   }, []);
   return (
     <dialog

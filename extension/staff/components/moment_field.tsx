@@ -1,4 +1,4 @@
-import { useId } from 'react';
+import { useId, type Ref } from 'react';
 
 import { browserTimeZone } from '../../src/classroom/times';
 
@@ -27,16 +27,21 @@ export function MomentField(props: {
   required?: boolean;
   about?: string;
   testId?: string;
+  field?: Ref<HTMLInputElement>;
+  /** Id of what says that it is wrong. */
+  wrong?: string | undefined;
 }): React.JSX.Element {
   const about = useId();
   return (
     <label className="field">
       <span>{props.label}</span>
       <input
+        ref={props.field}
         type="datetime-local"
         value={props.value}
         required={props.required}
-        aria-describedby={about}
+        aria-invalid={props.wrong !== undefined}
+        aria-describedby={props.wrong === undefined ? about : `${about} ${props.wrong}`}
         data-testid={props.testId}
         onChange={event => props.change(event.target.value)}
       />

@@ -4,6 +4,7 @@ import { useEffect, useState, type ReactNode } from 'react';
 
 import type { Problem } from '../api/client';
 import type { Remote } from '../api/remote';
+import { settings } from '../settings';
 
 /** Grey lines in place of what is on its way; only when it takes longer than people notice. */
 export function Skeleton(props: { rows?: number }): React.JSX.Element | null {
@@ -25,19 +26,34 @@ export function Skeleton(props: { rows?: number }): React.JSX.Element | null {
   );
 }
 
-/** What went wrong and the way out: trying again, or signing in again. */
+/**
+ * What went wrong and the way out: trying again, or signing in again. That is done in another tab, so that nothing is
+ * lost of what was typed here.
+ */
 export function Failure(props: { problem: Problem; retry: () => void }): React.JSX.Element {
   const { problem } = props;
   return (
     <div className="notice failed" role="alert">
       <p>{problem.message}</p>
       {problem.isSignedOut ? (
-        <button type="button" className="button" onClick={() => window.location.reload()}>
-          Sign in again
-        </button>
+        <div className="actions">
+          <a
+            className="button"
+            href={problem.code === 'other_person' ? `${settings.hub}logout` : `${settings.prefix}/`}
+            target="_blank"
+            rel="noopener"
+            data-testid="sign-in-again"
+          >
+            Sign in again in a new tab
+          </a>
+          <button type="button" className="button" onClick={props.retry}>
+            Try again
+          </button>
+        </div>
       ) : (
         problem.status !== 403 &&
-        problem.status !== 404 && (
+        problem.status !== 404 &&
+        problem.status !== 422 && (
           <button type="button" className="button" onClick={props.retry}>
             Try again
           </button>

@@ -173,7 +173,13 @@ function Row(props: {
   return (
     <tr data-testid={`gradebook-row-${row.learner.username}`}>
       <th scope="row" className="learner">
-        {row.learner.display_name} <span className="quiet small">{row.learner.username}</span>
+        <span
+          className="learner-names"
+          title={`${row.learner.display_name} (${row.learner.username})`}
+        >
+          <span>{row.learner.display_name}</span>{' '}
+          <span className="quiet small">{row.learner.username}</span>
+        </span>
       </th>
       {assignments.map((assignment, column) => {
         const cell = row.cells[assignment.lesson];

@@ -8,12 +8,14 @@ import {
   type LatePolicy,
   type Policy
 } from '../api/grading';
+import { Problem } from '../api/client';
 import { useRemote } from '../api/remote';
 import { browserTimeZone, exactTime } from '../../src/classroom/times';
 import { Dialog } from '../components/dialog';
 import { locale } from '../components/figures';
 import { fieldMoment, fieldText, MomentField } from '../components/moment_field';
 import { Failure, Loaded } from '../components/notices';
+import { Overtaken, type Side } from '../components/overtaken';
 import { useAction } from '../components/use_action';
 
 interface Props {
@@ -66,26 +68,72 @@ function NumberField(props: {
   );
 }
 
+const wordsOf = <Value extends string>(words: [Value, string][], value: Value): string =>
+  words.find(([known]) => known === value)?.[1] ?? value;
+
+const momentText = (moment: string | null): string =>
+  moment === null ? '' : exactTime(new Date(moment), locale, browserTimeZone());
+
+/** What a field says; the field knows no seconds, so one that was left alone says what was there before. */
+const momentOf = (text: string, before: string | null): string | null =>
+  text === fieldText(before) ? before : fieldMoment(text);
+
+/** Two people's rules for an assignment, thing by thing. */
+function sidesOf(theirs: Policy, mine: Policy): Side[] {
+  const side = (name: string, text: (policy: Policy) => string): Side => ({
+    name,
+    theirs: text(theirs),
+    mine: text(mine)
+  });
+  return [
+    side('Due', policy => momentText(policy.due_at)),
+    side('Closes', policy => momentText(policy.closes_at)),
+    side('Late submissions', policy => wordsOf(LATE, policy.late_policy)),
+    side('Percent for each day', policy => String(policy.late_percent_per_day)),
+    side('At most, percent', policy => String(policy.late_max_percent)),
+    side('Grace, minutes', policy => String(policy.grace_minutes)),
+    side('Which attempt counts', policy => wordsOf(COUNTING, policy.counting ?? '')),
+    side('Names in the queue', policy => (policy.anonymous ? 'hidden' : 'shown'))
+  ];
+}
+
 function PolicyForm(props: Props & { policy: Policy }): React.JSX.Element {
   const { course, assignment, policy } = props;
   const [draft, setDraft] = useState(policy);
+  const [version, setVersion] = useState(policy.version);
+  // What somebody else saved while this form was open.
+  const [theirs, setTheirs] = useState<Policy | null>(null);
   const [due, setDue] = useState(fieldText(policy.due_at));
   const [closes, setCloses] = useState(fieldText(policy.closes_at));
   const action = useAction();
+  const typed: Policy = {
+    ...draft,
+    due_at: momentOf(due, draft.due_at),
+    closes_at: momentOf(closes, draft.closes_at)
+  };
   const change = (part: Partial<Policy>): void => setDraft({ ...draft, ...part });
   const save = (): Promise<boolean> =>
     action.run(async () => {
-      await changePolicy(course, assignment.lesson, {
+      const given = {
         counting: draft.counting,
         late_policy: draft.late_policy,
         late_percent_per_day: draft.late_percent_per_day,
         late_max_percent: draft.late_max_percent,
         grace_minutes: draft.grace_minutes,
-        due_at: fieldMoment(due),
-        closes_at: fieldMoment(closes),
+        due_at: typed.due_at,
+        closes_at: typed.closes_at,
         anonymous: draft.anonymous,
-        expected_version: policy.version
-      });
+        expected_version: version
+      };
+      try {
+        await changePolicy(course, assignment.lesson, given);
+      } catch (error) {
+        if (error instanceof Problem && error.code === 'changed_meanwhile') {
+          setTheirs(await readPolicy(course, assignment.lesson));
+          return;
+        }
+        throw error;
+      }
       props.done(`${assignment.title}: due date and late policy saved. All grades follow it.`);
     });
   return (
@@ -181,11 +229,29 @@ function PolicyForm(props: Props & { policy: Policy }): React.JSX.Element {
         <span>Hide names in the grading queue</span>
       </label>
       {action.problem && <Failure problem={action.problem} retry={() => void save()} />}
+      {theirs !== null && (
+        <Overtaken
+          words="Somebody saved other rules while you had this open. Yours are not saved yet."
+          sides={sidesOf(theirs, typed)}
+          testId="policy"
+          takeTheirs={() => {
+            setDraft(theirs);
+            setDue(fieldText(theirs.due_at));
+            setCloses(fieldText(theirs.closes_at));
+            setVersion(theirs.version);
+            setTheirs(null);
+          }}
+          keepMine={() => {
+            setVersion(theirs.version);
+            setTheirs(null);
+          }}
+        />
+      )}
       <p className="actions">
         <button
           type="submit"
           className="button primary"
-          disabled={action.isBusy}
+          disabled={action.isBusy || theirs !== null}
           data-testid="policy-save"
         >
           Save

@@ -5,6 +5,7 @@ import { Moment, numberText } from '../components/figures';
 import { Icon } from '../components/icons';
 import { useKeys } from '../components/keys';
 import { Failure } from '../components/notices';
+import { Overtaken, type Side } from '../components/overtaken';
 
 import { withMark, type Draft } from './draft';
 import { Rubric, useRubric, type RubricPlace } from './rubric';
@@ -16,67 +17,16 @@ const rubricText = (marks: string[], rubric: RubricItem[]): string =>
     .map(item => item.title)
     .join(', ');
 
-/** What somebody else saved and what was typed here, side by side; only what differs. */
-function Overtaken(props: {
-  theirs: Draft;
-  mine: Draft;
-  rubric: RubricItem[];
-  takeTheirs: () => void;
-  keepMine: () => void;
-}): React.JSX.Element {
-  const { theirs, mine, rubric } = props;
-  const sides = [
-    { name: 'Points', theirs: theirs.score, mine: mine.score },
-    { name: 'Extra credit', theirs: theirs.extra, mine: mine.extra },
-    { name: 'Comment', theirs: theirs.comment.trim(), mine: mine.comment.trim() },
-    {
-      name: 'Rubric',
-      theirs: rubricText(theirs.rubric, rubric),
-      mine: rubricText(mine.rubric, rubric)
-    }
-  ].filter(side => side.theirs !== side.mine);
-  return (
-    <div className="notice waiting overtaken" role="alert" data-testid="grade-overtaken">
-      <p>Somebody saved this answer while you were grading it. Yours is not saved yet.</p>
-      <table>
-        <thead>
-          <tr>
-            <td />
-            <th scope="col">Saved now</th>
-            <th scope="col">Yours</th>
-          </tr>
-        </thead>
-        <tbody>
-          {sides.map(side => (
-            <tr key={side.name}>
-              <th scope="row">{side.name}</th>
-              <td data-testid={`theirs-${side.name}`}>{side.theirs || 'none'}</td>
-              <td data-testid={`mine-${side.name}`}>{side.mine || 'none'}</td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      <div className="actions">
-        <button
-          type="button"
-          className="button"
-          data-testid="grade-take-theirs"
-          onClick={props.takeTheirs}
-        >
-          Leave it as it is now
-        </button>
-        <button
-          type="button"
-          className="button"
-          data-testid="grade-keep-mine"
-          onClick={props.keepMine}
-        >
-          Put mine in its place
-        </button>
-      </div>
-    </div>
-  );
-}
+const sidesOf = (theirs: Draft, mine: Draft, rubric: RubricItem[]): Side[] => [
+  { name: 'Points', theirs: theirs.score, mine: mine.score },
+  { name: 'Extra credit', theirs: theirs.extra, mine: mine.extra },
+  { name: 'Comment', theirs: theirs.comment.trim(), mine: mine.comment.trim() },
+  {
+    name: 'Rubric',
+    theirs: rubricText(theirs.rubric, rubric),
+    mine: rubricText(mine.rubric, rubric)
+  }
+];
 
 function Notes(props: { cell: Gradable }): React.JSX.Element | null {
   const { cell } = props;
@@ -200,9 +150,9 @@ export function GradeForm(props: {
       <Notes cell={cell} />
       {grade.isOvertaken ? (
         <Overtaken
-          theirs={grade.saved}
-          mine={draft}
-          rubric={items}
+          words="Somebody saved this answer while you were grading it. Yours is not saved yet."
+          sides={sidesOf(grade.saved, draft, items)}
+          testId="grade"
           takeTheirs={grade.takeTheirs}
           keepMine={grade.keepMine}
         />

@@ -1,5 +1,6 @@
 import { useState } from 'react';
 
+import { Problem } from '../api/client';
 import { setPenalty, type Grading } from '../api/grading';
 import { useAnnounce } from '../components/announcer';
 import { numberText } from '../components/figures';
@@ -7,6 +8,8 @@ import { Failure } from '../components/notices';
 import { useAction } from '../components/use_action';
 
 import { pointsOf } from './draft';
+
+const CHANGED = 'changed_meanwhile';
 
 function PenaltyRow(props: {
   attempt: string;
@@ -21,7 +24,15 @@ function PenaltyRow(props: {
   const action = useAction();
   const set = (value: number | null): Promise<boolean> =>
     action.run(async () => {
-      await setPenalty(attempt, notebook, value, penalty.version);
+      try {
+        await setPenalty(attempt, notebook, value, penalty.version);
+      } catch (error) {
+        if (error instanceof Problem && error.code === CHANGED) {
+          // What holds now is shown beside what was typed, and can be replaced by it.
+          changed();
+        }
+        throw error;
+      }
       setTyped(null);
       announce(value === null ? 'The rule holds again.' : 'Penalty saved.');
       changed();
@@ -85,12 +96,29 @@ function PenaltyRow(props: {
           <button type="submit" className="button small" disabled={action.isBusy || isWrong}>
             Save
           </button>
-          <button type="button" className="button small" onClick={() => setTyped(null)}>
+          <button
+            type="button"
+            className="button small"
+            onClick={() => {
+              setTyped(null);
+              action.clear();
+            }}
+          >
             Cancel
           </button>
         </form>
       )}
-      {action.problem && <Failure problem={action.problem} retry={action.clear} />}
+      {action.problem &&
+        (action.problem.code === CHANGED ? (
+          <div className="notice waiting" role="alert" data-testid={`penalty-changed-${notebook}`}>
+            <p>
+              Somebody else has set this penalty meanwhile; what holds now stands above. What you
+              typed is not saved yet: save it to put it in its place, or cancel.
+            </p>
+          </div>
+        ) : (
+          <Failure problem={action.problem} retry={action.clear} />
+        ))}
     </li>
   );
 }

@@ -33,5 +33,11 @@ class UnknownLearner(NotFound):
     code = ErrorCode.UNKNOWN_LEARNER
 
 
+class NoMoreTime(Invalid):
+    """This would be less time than everybody has, not more. Choose a later moment."""
+
+    code = ErrorCode.NO_MORE_TIME
+
+
 class OutOfRange(Invalid):
     """This is not a number of points that the cell can have."""

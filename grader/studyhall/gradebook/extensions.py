@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -13,9 +13,11 @@ from studyhall.audit import service as audit
 from studyhall.audit.service import Action, Actor
 from studyhall.courses.models import Course, CourseOffering, Enrolment, Lesson
 from studyhall.db.session import cohort_of
+from studyhall.errors import ErrorDetail
 from studyhall.events.models import EventType
 from studyhall.events.outbox import Outbox
-from studyhall.gradebook.errors import UnknownLearner
+from studyhall.gradebook import policy, standing
+from studyhall.gradebook.errors import NoMoreTime, UnknownLearner
 from studyhall.gradebook.models import Extension
 from studyhall.gradebook.policies import Assignment, apply, say_changed
 from studyhall.gradebook.schemas import ExtensionIn, ExtensionOut
@@ -103,13 +105,16 @@ async def grant_extension(
     actor: Actor,
     outbox: Outbox,
     now: datetime,
+    zone: tzinfo = UTC,
 ) -> ExtensionOut:
     """Give a learner more time, in place of what they were given before; lateness and penalty follow at once.
 
     Raises:
         UnknownLearner: nobody of that name learns in this course.
+        NoMoreTime: everybody has more than that; with the moments in the given zone.
     """
     learner, place = await _locked_place(session, assignment, username)
+    await _require_more_time(session, assignment, given, zone)
     old = await _extension(session, place)
     before = _as_json(old)
     values = {
@@ -157,6 +162,38 @@ async def grant_extension(
     )
     await say_changed(session, assignment, outbox=outbox)
     return _described(row, learner)
+
+
+async def _require_more_time(
+    session: AsyncSession, assignment: Assignment, given: ExtensionIn, zone: tzinfo
+) -> None:
+    terms = await standing.terms_of_lesson(
+        session, assignment.offering, assignment.lesson.lesson_id, user_ids=set()
+    )
+    everybody = terms.deadlines()
+    if not policy.is_less_time(everybody, given.due_at, given.closes_at):
+        return
+    ends = everybody.due_at or everybody.closes_at
+    field = "due_at"
+    if ends is None:
+        message = (
+            "This assignment has no due date, so nobody is late and there is nothing to extend. "
+            "Give it one first, under “Due date and late policy”."
+        )
+    elif given.due_at < ends:
+        message = (
+            f"Everybody has until {_words(ends, zone)}, so this would be less time, not more. Choose a later "
+            "moment; an earlier due date for everybody is set under “Due date and late policy”."
+        )
+    else:
+        field, closes = "closes_at", max(given.due_at, everybody.closes_at or given.due_at)
+        message = f"Choose a closing time of {_words(closes, zone)} or later, or none: an earlier one takes time away."
+    raise NoMoreTime(message, details=[ErrorDetail(field=field, message=message)])
+
+
+def _words(moment: datetime, zone: tzinfo) -> str:
+    when = moment.astimezone(zone)
+    return f"{when.day} {when:%B %Y %H:%M} ({zone})"
 
 
 async def extended(session: AsyncSession, course: str) -> set[tuple[str, str]]:

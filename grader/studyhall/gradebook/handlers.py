@@ -1,5 +1,7 @@
 """Endpoints of the gradebook, for staff: the table, policies, extensions, release and export."""
 
+from zoneinfo import ZoneInfo
+
 from studyhall.audit import service as audit
 from studyhall.audit.requests import actor_of
 from studyhall.audit.service import Action
@@ -100,6 +102,7 @@ async def grant_extension(request: Request) -> ExtensionOut:
         actor=actor_of(request),
         outbox=request.context.outbox,
         now=request.context.clock(),
+        zone=ZoneInfo(request.person.timezone),
     )
 
 
@@ -203,7 +206,7 @@ ROUTES = [
         body=ExtensionIn,
         response=ExtensionOut,
         tag="staff",
-        errors=(ErrorCode.UNKNOWN_LESSON, ErrorCode.UNKNOWN_LEARNER),
+        errors=(ErrorCode.UNKNOWN_LESSON, ErrorCode.UNKNOWN_LEARNER, ErrorCode.NO_MORE_TIME),
     ),
     Route(
         method="DELETE",

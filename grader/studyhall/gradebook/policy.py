@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -130,14 +130,42 @@ def deadlines(
     """
     due_at = decided[0] or released[0]
     closes_at = decided[1] or released[1]
-    if extension is not None:
-        due_at = extension[0]
-        # More time would be none if the door closed before.
-        closes_at = extension[1] or (max(closes_at, extension[0]) if closes_at else None)
+    everybody = _with_rule(rule, due_at, closes_at)
+    if extension is None:
+        return everybody
+    # Never less time than everybody has, wherever their dates have been moved to since it was given.
+    due_at = max(due_at, extension[0]) if due_at else extension[0]
+    closing = [moment for moment in (closes_at, extension[1]) if moment]
+    # More time would be none if the door closed before.
+    own = _with_rule(rule, due_at, max(*closing, due_at) if closing else None)
+    if own.closes_at is None or everybody.closes_at is None:
+        return own
+    return replace(own, closes_at=max(own.closes_at, everybody.closes_at))
+
+
+def _with_rule(rule: LateRule, due_at: datetime | None, closes_at: datetime | None) -> Deadlines:
     late_after = due_at + rule.grace if due_at else None
     if rule.policy is LatePolicy.HARD_CLOSE and late_after is not None:
         closes_at = min(closes_at, late_after) if closes_at else late_after
     return Deadlines(due_at=due_at, late_after=late_after, closes_at=closes_at)
+
+
+def is_less_time(everybody: Deadlines, due_at: datetime, closes_at: datetime | None) -> bool:
+    """Say whether somebody who is given these moments would have less time than everybody, or a door closed too soon.
+
+    Where there is no due date, nobody is late: time lasts until the closing, or is not limited at all.
+    """
+    ends = everybody.due_at or everybody.closes_at
+    return (
+        ends is None
+        or due_at < ends
+        or (closes_at is not None and is_closed_early(everybody, due_at, closes_at))
+    )
+
+
+def is_closed_early(everybody: Deadlines, due_at: datetime, closes_at: datetime) -> bool:
+    """Say whether a closing time of one's own comes before the due time beside it, or before everybody's closing."""
+    return closes_at < max(due_at, everybody.closes_at or due_at)
 
 
 def days_late(submitted_at: datetime, late_after: datetime | None) -> int:

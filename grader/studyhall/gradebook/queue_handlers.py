@@ -2,7 +2,7 @@
 
 from studyhall.audit.requests import actor_of
 from studyhall.courses import service as courses
-from studyhall.errors import ErrorCode
+from studyhall.errors import ErrorCode, Forbidden
 from studyhall.gradebook import claims, policies, queue, rubrics
 from studyhall.gradebook.errors import NotGradedYet, UnknownCell
 from studyhall.gradebook.grading_handlers import require_course
@@ -72,6 +72,8 @@ async def claim(request: Request) -> ClaimOut:
 
 async def give_back(request: Request) -> None:
     """Let others have an answer."""
+    if not request.person.courses_with(Permission.STAFF_GRADES_WRITE):
+        raise Forbidden
     await claims.give_back(request.session, request.uuid("claim"), request.person.user_id)
 
 

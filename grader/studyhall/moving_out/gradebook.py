@@ -75,7 +75,9 @@ def submission_spec(assignment: Assignment, student: str, attempt: Attempt, wort
         "assignment": assignment.name,
         "attempt": str(attempt.id),
         "timestamp": translation.naive(attempt.submitted_at),
-        "extension_seconds": (extension.due_at - due_at).total_seconds() if extension and due_at else None,
+        "extension_seconds": max(0.0, (extension.due_at - due_at).total_seconds())
+        if extension and due_at
+        else None,
         "automatic": translation.automatic_of(worth),
         "marks": target.marks,
         "penalties": target.penalties,

@@ -34,6 +34,7 @@ STATUS_OF: dict[ErrorCode, int] = {
     ErrorCode.UNKNOWN_QUIZ: 404,
     ErrorCode.UNKNOWN_CELL: 404,
     ErrorCode.UNKNOWN_LEARNER: 404,
+    ErrorCode.NO_MORE_TIME: 422,
     ErrorCode.UNKNOWN_MEMBER: 404,
     ErrorCode.METHOD_NOT_ALLOWED: 405,
     ErrorCode.CONFLICT: 409,
