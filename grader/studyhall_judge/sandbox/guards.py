@@ -160,7 +160,10 @@ class Guards:
 
     def _note_cells(self, records: list[Record]) -> None:
         for record in records:
-            self._cells.note(reached_from(record.namespace.values()))
+            reached = list(reached_from(record.namespace.values()))
+            self._cells.note(reached)
+            if libraries.is_lessons(record.owner):
+                self._touched.own.update(map(id, reached))
 
     def _known(self) -> frozenset[int]:
         return frozenset(id(record.owner) for record in self._records)

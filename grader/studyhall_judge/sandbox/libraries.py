@@ -134,7 +134,9 @@ def take_records_of(values: Iterable[Any], known: frozenset[int]) -> list[Record
             continue
         name = module.__name__
         if id(module) not in known and id(module) not in records:
-            records[id(module)] = Record(name, module, vars(module), _KEPT_OF.get(name, FUNCTIONS))
+            records |= {
+                id(one.owner): one for one in _records_of_module(module) if id(one.owner) not in known
+            }
         if is_module:
             own = [one for one in vars(module).values() if _is_of(one, name)]
             classes += own if len(own) <= _MOST_CLASSES else []
@@ -159,6 +161,29 @@ def _tables_of(record: Record, known: frozenset[int]) -> list[Record]:
         for name, one in spaces.items()
         if one and name != "__builtins__" and all(map(callable, one)) and all(map(callable, one.values()))
     ]
+
+
+def _records_of_module(module: ModuleType) -> list[Record]:
+    name, space = module.__name__, vars(module)
+    if not is_lessons(module):
+        return [Record(name, module, space, _KEPT_OF.get(name, FUNCTIONS))]
+    changing = {one for one, value in space.items() if not (one.isupper() or isinstance(value, FUNCTIONS))}
+    with (
+        contextlib.suppress(OSError, SyntaxError, ValueError, RecursionError),
+        open(str(module.__file__), "rb") as file,
+    ):
+        nodes = ast.walk(ast.parse(file.read(_LARGEST_MODULE)))
+        changing |= {one for node in nodes if isinstance(node, ast.Global) for one in node.names}
+    tables = [one for one in space if one.isupper() and type(space[one]) is dict and one not in changing]
+    tables = [one for one in tables if space[one]]
+    kept = Record(name, module, space, but=frozenset(changing))
+    return [kept, *(Record(f"{name}.{one}", space[one], space[one]) for one in tables)]
+
+
+def is_lessons(owner: Any) -> bool:
+    """Whether a module lies beside the notebook, or a class comes from one that does."""
+    module = sys.modules.get(owner.__module__) if isinstance(owner, type) else owner
+    return str(getattr(module, "__file__", None)).startswith(root.WORK + os.sep)
 
 
 def _is_of(value: Any, module: str) -> bool:

@@ -281,18 +281,29 @@ _ALL: tuple[type, ...] = (object,)
 
 
 class Record:
-    """One namespace as it was: a module's or a class's. Of values only those of the types ``kept`` are compared."""
+    """One namespace as it was: a module's or a class's. Of values only those of the types ``kept`` are compared.
+
+    Names that are among ``but`` may change.
+    """
 
     __slots__ = (
-        *("_kept", "_keys", "_read_version", "_size", "_size_then", "_there", "_values", "_version"),
+        *("_but", "_kept", "_keys", "_read_version", "_size", "_size_then", "_there", "_values", "_version"),
         *("name", "namespace", "owner"),
     )
 
-    def __init__(self, name: str, owner: Any, namespace: Any, kept: tuple[type, ...] = _ALL) -> None:
+    def __init__(
+        self,
+        name: str,
+        owner: Any,
+        namespace: Any,
+        kept: tuple[type, ...] = _ALL,
+        but: frozenset[str] = frozenset(),
+    ) -> None:
         self.name = name
         self.owner = owner
         self.namespace = namespace
         self._kept = kept
+        self._but = _RESTLESS | but if but else _RESTLESS
         self._read_version = version_reader(namespace)
         self._version = -1
         self._size_then = -1
@@ -303,13 +314,17 @@ class Record:
         kept = {
             key: value
             for key, value in self.namespace.items()
-            if key not in _RESTLESS and isinstance(value, self._kept)
+            if key not in self._but and isinstance(value, self._kept)
         }
         self._keys = tuple(kept)
-        self._there = self._keys if self._kept is _ALL else tuple(self.namespace)
+        self._there = self._keys if self._compares_all else tuple(self.namespace)
         self._values = tuple(kept.values())
         self._size = len(self.namespace)
         self.settle()
+
+    @property
+    def _compares_all(self) -> bool:
+        return self._kept is _ALL and self._but is _RESTLESS
 
     def settle(self) -> None:
         """Take the namespace's present version as one that was looked at."""
@@ -328,7 +343,7 @@ class Record:
         """
         if self._read_version is None or self.is_unchanged():
             return False
-        if len(self.namespace) != self._size_then or self._kept is not _ALL:
+        if len(self.namespace) != self._size_then or not self._compares_all:
             return False
         if self.name in _REWRITES_ITSELF or "_" in self.namespace:
             return False
