@@ -399,7 +399,8 @@ def helpers_of(source: str) -> dict[str, str]:
                 value
             ):
                 found[name] = ast.unparse(statement)
-    return {name: text for name, text in found.items() if name not in _made_more_of(tree)}
+    more = _made_more_of(tree)
+    return {name: text for name, text in found.items() if name not in more}
 
 
 def _made_more_of(tree: ast.Module) -> set[str]:
