@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from studyhall_judge import driven
+from studyhall_judge.clock import Clock
 from studyhall_judge.compiling import TestCompiler, UnusableTest
 from studyhall_judge.failing import read_failure
 from studyhall_judge.fetching import fetched_by
@@ -54,19 +55,6 @@ OUTPUT_SHARE = 8
 _FRAME_SLACK = 1_000_000
 _UNREAD = ("SyntaxError", "IndentationError", "TabError", "_IncompleteInputError")
 _MISSING = re.compile(r"name '(\w+)' is not defined")
-
-
-@dataclass
-class Clock:
-    """One submission's time: all of its notebooks, restarts and replays together."""
-
-    limits: Limits
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def left(self) -> float:
-        """Seconds that the submission still has."""
-        return self.started + self.limits.total_seconds - time.monotonic()
 
 
 @dataclass

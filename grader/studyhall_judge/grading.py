@@ -14,7 +14,8 @@ from nbformat.notebooknode import NotebookNode
 from studyhall_notebooks.cells import CellRole, TestInfo
 
 from studyhall_judge import __version__, driven
-from studyhall_judge.driver import Clock, NotebookRun, Notes, RunSettings
+from studyhall_judge.clock import Clock
+from studyhall_judge.driver import NotebookRun, Notes, RunSettings
 from studyhall_judge.earlier import earlier_versions
 from studyhall_judge.executed import executed_notebook
 from studyhall_judge.learner_files import with_learners_files

@@ -9,9 +9,11 @@ import time
 
 import pytest
 from studyhall_judge.sandbox.audit import LEARNER, NotHere, Watch
+from studyhall_judge.sandbox.bindings import Touched
+from studyhall_judge.sandbox.harmless import is_harmless
 from studyhall_judge.sandbox.kinds import Kinds
 from studyhall_judge.sandbox.threads import kept_by_libraries
-from studyhall_judge.sandbox.watched import Record, fill_tables, is_harmless
+from studyhall_judge.sandbox.watched import Record, fill_tables
 
 DECORATING = """
 def answering(function):
@@ -89,14 +91,14 @@ def test_a_method_that_a_learner_put_there_is_not_the_librarys(shipyard):
 
 def test_a_library_may_give_its_own_function_the_code_that_it_made_late(shipyard):
     modules, folder = shipyard
-    asked = asked_of(Watch((folder,)))
+    asked = asked_of(Watch((folder,), Touched()))
     late = modules["late"]
     late.fill(late.late(None), fill_tables.__code__, asked)
 
 
 def test_nobody_else_gives_a_librarys_function_other_code(shipyard):
     modules, folder = shipyard
-    asked = asked_of(Watch((folder,)))
+    asked = asked_of(Watch((folder,), Touched()))
     late = modules["late"]
     with pytest.raises(NotHere):
         late.fill(modules["decorating"].answering, fill_tables.__code__, asked)

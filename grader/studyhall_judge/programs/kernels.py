@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from studyhall_judge.driver import Clock, Notes
+from studyhall_judge.clock import Clock
+from studyhall_judge.driver import Notes
 from studyhall_judge.grading import Submission
 from studyhall_judge.programs.desk import Desk
 from studyhall_judge.programs.judging import Runner

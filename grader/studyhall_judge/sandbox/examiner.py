@@ -248,8 +248,11 @@ class Examiner:
 
 def _get_ready(environment: dict[str, str]) -> None:
     """Have this environment and no other, heed signals from now on, and draw numbers that no other copy draws."""
-    os.environ.clear()
-    os.environ.update(environment)
+    for name in [name for name in os.environ if name not in environment]:
+        del os.environ[name]
+    for name, value in environment.items():
+        if os.environ.get(name) != value:  # each that is set is heard
+            os.environ[name] = value
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     _heed_signals()
     if "numpy" in sys.modules:

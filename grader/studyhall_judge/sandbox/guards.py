@@ -19,14 +19,13 @@ from typing import Any
 
 from studyhall_judge.sandbox import libraries, root
 from studyhall_judge.sandbox.bindings import Cells, Touched, reached_from
+from studyhall_judge.sandbox.harmless import is_harmless
 from studyhall_judge.sandbox.lessons_own import LessonsOwn, says_the_same
 from studyhall_judge.sandbox.locked_classes import LockedClasses
+from studyhall_judge.sandbox.patterns import forget_false_patterns, pattern_caches
 from studyhall_judge.sandbox.surroundings import Surroundings
 from studyhall_judge.sandbox.watched import (
     Record,
-    forget_false_patterns,
-    is_harmless,
-    pattern_caches,
     take_records,
 )
 
@@ -76,8 +75,10 @@ class Guards:
         self.released_files: frozenset[str] = frozenset()
         self._files: dict[str, tuple[int, ...]] = {}
         self._records = take_records()
+        self._known = {id(record.owner) for record in self._records}
         self._note_cells(self._records)
         self._cells.seal()
+        libraries.note_classes(self._records)
         self._pattern_caches = pattern_caches()
         self._loaded = Record("sys.modules", sys, sys.modules)
         owners: dict[str, Any] = {
@@ -137,11 +138,13 @@ class Guards:
         namespace = self._shell.user_ns
         new = {name: namespace[name] for name in names if name in namespace}
         self._imports.update(new)
-        self._watch(libraries.take_records_of(new.values(), self._known()))
+        self._watch(libraries.take_records_of(new.values(), self._known))
 
     def note_libraries(self, wanted: list[list[str]]) -> None:
         """Remember the modules that tests import, as they are before any cell runs, and the names taken from them."""
-        modules, records = libraries.records_of(wanted, self._known())
+        if not wanted:
+            return
+        modules, records = libraries.records_of(wanted, self._known)
         self._modules.update(modules)
         self._watch(records)
         self._loaded.settle()
@@ -156,14 +159,15 @@ class Guards:
 
     def _watch(self, records: list[Record]) -> None:
         self._records += records
+        self._known.update(id(record.owner) for record in records)
         self._note_cells(records)
 
     def _note_cells(self, records: list[Record]) -> None:
         for record in records:
-            self._cells.note(reached_from(record.namespace.values()))
-
-    def _known(self) -> frozenset[int]:
-        return frozenset(id(record.owner) for record in self._records)
+            reached = list(reached_from(record.namespace.values()))
+            self._cells.note(reached)
+            if libraries.is_lessons(record.owner):
+                self._touched.own.update(map(id, reached))
 
     def imports(self, names: list[str]) -> dict[str, Any]:
         """Return what these names were imported as by an author's cell."""

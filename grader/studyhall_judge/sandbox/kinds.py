@@ -153,7 +153,7 @@ class Kinds:
 
     def __init__(self, trusted: frozenset[type], prefixes: tuple[str, ...]) -> None:
         self._trusted = trusted
-        self.metaclasses = Metaclasses(trusted, self._is_librarys)
+        self.metaclasses = Metaclasses(trusted, self._is_librarys_word)
         self._prefixes = prefixes
         self._exempt: frozenset[str] = frozenset()
         self._bound: Callable[[str], Any]
@@ -294,6 +294,10 @@ class Kinds:
         own = namespace_of(kind)
         bases = [namespace_of(one) for one in mro_of(kind) if self._is_trusted(one)]
         return any(all(base.get(name) is not own[name] for base in bases) for name in names & set(own))
+
+    def _is_librarys_word(self, kind: type, word: Any) -> bool:
+        written = type(word) is FunctionType and _code_of(word).co_filename.startswith(self._prefixes)
+        return (written or type(word) in _OF_CLASSES) and self._is_librarys(kind)
 
     def _is_librarys(self, kind: type) -> bool:
         """Whether a class that came later belongs to an installed library, under its own name."""

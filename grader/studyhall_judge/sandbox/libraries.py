@@ -90,7 +90,7 @@ def _only_says(statement: ast.stmt) -> bool:
     return not isinstance(statement, ast.Expr)
 
 
-def records_of(wanted: list[list[str]], known: frozenset[int]) -> tuple[dict[str, ModuleType], list[Record]]:
+def records_of(wanted: list[list[str]], known: set[int]) -> tuple[dict[str, ModuleType], list[Record]]:
     """Return the modules of what tests import that are loaded now, by name, and what is to be remembered of them.
 
     Args:
@@ -119,7 +119,7 @@ def _with_packages(name: str) -> list[str]:
     return [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
 
 
-def take_records_of(values: Iterable[Any], known: frozenset[int]) -> list[Record]:
+def take_records_of(values: Iterable[Any], known: set[int]) -> list[Record]:
     """Remember the modules that imported values are, or come from, and the classes among them.
 
     Of a library that nobody has looked at before only functions, methods and classes: what else it holds it may change
@@ -134,10 +134,11 @@ def take_records_of(values: Iterable[Any], known: frozenset[int]) -> list[Record
             continue
         name = module.__name__
         if id(module) not in known and id(module) not in records:
-            records[id(module)] = Record(name, module, vars(module), _KEPT_OF.get(name, FUNCTIONS))
+            records |= {
+                id(one.owner): one for one in _records_of_module(module) if id(one.owner) not in known
+            }
         if is_module:
-            own = [one for one in vars(module).values() if _is_of(one, name)]
-            classes += own if len(own) <= _MOST_CLASSES else []
+            classes += _classes[id(module)] if id(module) in _classes else _classes_of(module)
         if isinstance(value, type):
             classes.append(value)
     for kind in classes:
@@ -149,7 +150,7 @@ def take_records_of(values: Iterable[Any], known: frozenset[int]) -> list[Record
     return [*records.values(), *tables]
 
 
-def _tables_of(record: Record, known: frozenset[int]) -> list[Record]:
+def _tables_of(record: Record, known: set[int]) -> list[Record]:
     """Remember dictionaries in which a module or class looks up what to do with something, by its class or method."""
     spaces = {
         name: one for name, one in record.namespace.items() if type(one) is dict and id(one) not in known
@@ -161,5 +162,41 @@ def _tables_of(record: Record, known: frozenset[int]) -> list[Record]:
     ]
 
 
-def _is_of(value: Any, module: str) -> bool:
-    return isinstance(value, type) and value.__module__ == module
+def _records_of_module(module: ModuleType) -> list[Record]:
+    name, space = module.__name__, vars(module)
+    if not is_lessons(module):
+        return [Record(name, module, space, _KEPT_OF.get(name, FUNCTIONS))]
+    changing = {one for one, value in space.items() if not (one.isupper() or isinstance(value, FUNCTIONS))}
+    with (
+        contextlib.suppress(OSError, SyntaxError, ValueError, RecursionError),
+        open(str(module.__file__), "rb") as file,
+    ):
+        nodes = ast.walk(ast.parse(file.read(_LARGEST_MODULE)))
+        changing |= {one for node in nodes if isinstance(node, ast.Global) for one in node.names}
+    tables = [one for one in space if one.isupper() and type(space[one]) is dict and one not in changing]
+    tables = [one for one in tables if space[one]]
+    kept = Record(name, module, space, but=frozenset(changing))
+    return [kept, *(Record(f"{name}.{one}", space[one], space[one]) for one in tables)]
+
+
+def is_lessons(owner: Any) -> bool:
+    """Whether a module lies beside the notebook, or a class comes from one that does."""
+    module = sys.modules.get(owner.__module__) if isinstance(owner, type) else owner
+    return str(getattr(module, "__file__", None)).startswith(root.WORK + os.sep)
+
+
+def note_classes(records: list[Record]) -> None:
+    """Find the classes of the modules that all submissions share, so that none has to look at all their names."""
+    _classes.update(
+        {id(one.owner): _classes_of(one.owner) for one in records if type(one.owner) is ModuleType}
+    )
+
+
+def _classes_of(module: ModuleType) -> list[type]:
+    found = [
+        one for one in vars(module).values() if isinstance(one, type) and one.__module__ == module.__name__
+    ]
+    return found if len(found) <= _MOST_CLASSES else []
+
+
+_classes: dict[int, list[type]] = {}

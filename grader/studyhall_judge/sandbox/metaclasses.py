@@ -26,10 +26,10 @@ class Metaclasses:
 
     Args:
         trusted: all classes that were there then, which have to be kept.
-        is_librarys: says of a class that came later whether it is a library's, with all that it says of comparisons.
+        is_librarys: says of a class that came later, and of a method in it, whether both are a library's.
     """
 
-    def __init__(self, trusted: Iterable[type], is_librarys: Callable[[type], bool]) -> None:
+    def __init__(self, trusted: Iterable[type], is_librarys: Callable[[type, Any], bool]) -> None:
         self._said = {
             (id(kind), word): _namespace_of(kind).get(word, _NOTHING)
             for kind in trusted
@@ -63,6 +63,6 @@ class Metaclasses:
 
     def _speaks(self, kind: type, word: str) -> bool:
         said = _namespace_of(kind).get(word, _NOTHING)
-        if said is self._said.get((id(kind), word), _NOTHING):
-            return False
-        return said is _NOTHING or not self._is_librarys(kind)
+        if (id(kind), word) in self._said:
+            return said is not self._said[id(kind), word]
+        return said is not _NOTHING and not self._is_librarys(kind, said)

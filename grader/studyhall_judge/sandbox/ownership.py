@@ -399,7 +399,29 @@ def helpers_of(source: str) -> dict[str, str]:
                 value
             ):
                 found[name] = ast.unparse(statement)
-    return found
+    more = _made_more_of(tree)
+    return {name: text for name, text in found.items() if name not in more}
+
+
+def _made_more_of(tree: ast.Module) -> set[str]:
+    """Return names that are bound again, or given attributes, after they were defined."""
+    bound = [name for one in tree.body for name in _bound_at_once(one)]
+    given = {
+        one.value.id
+        for one in ast.walk(tree)
+        if isinstance(one, ast.Attribute)
+        and isinstance(one.ctx, ast.Store)
+        and isinstance(one.value, ast.Name)
+    }
+    return given | {name for name in bound if bound.count(name) > 1}
+
+
+def _bound_at_once(statement: ast.stmt) -> set[str]:
+    names = {
+        one.id for one in ast.walk(statement) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)
+    }
+    inner = isinstance(statement, (*_FUNCTIONS, ast.ClassDef))
+    return _bound_otherwise(statement) | (set() if inner else names)
 
 
 def _asserts(node: ast.AST) -> bool:

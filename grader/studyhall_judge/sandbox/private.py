@@ -46,6 +46,8 @@ _BACK = (
     "values",
     "bindings",
     "watched",
+    "patterns",
+    "harmless",
     "surroundings",
     "heard",
     "audit",

@@ -10,7 +10,6 @@ import base64
 import builtins
 import ctypes
 import gc
-import re
 import sys
 import zipfile
 from collections.abc import Callable, Iterator
@@ -294,23 +293,35 @@ _ALL: tuple[type, ...] = (object,)
 
 
 class Record:
-    """One namespace as it was: a module's or a class's. Of values only those of the types ``kept`` are compared."""
+    """One namespace as it was: a module's or a class's. Of values only those of the types ``kept`` are compared.
+
+    Names that are among ``but`` may change.
+    """
 
     __slots__ = (
-        *("_beneath", "_kept", "_keys", "_read_version", "_rewritten", "_size", "_size_then"),
+        *("_beneath", "_but", "_kept", "_keys", "_read_version", "_rewritten", "_size", "_size_then"),
         *("_there", "_values", "_version"),
         *("name", "namespace", "owner"),
     )
 
-    def __init__(self, name: str, owner: Any, namespace: Any, kept: tuple[type, ...] = _ALL) -> None:
+    def __init__(
+        self,
+        name: str,
+        owner: Any,
+        namespace: Any,
+        kept: tuple[type, ...] = _ALL,
+        but: frozenset[str] = frozenset(),
+    ) -> None:
         self.name = name
         self.owner = owner
         self.namespace = namespace
         self._kept = kept
         self._rewritten = _REWRITES_ITSELF.get(name, frozenset())
+        self._but = _RESTLESS | but if but else _RESTLESS
         self._read_version = version_reader(namespace)
         self._version = -1
         self._size_then = -1
+        self._beneath: frozenset[str] | None = None
         self.take()
 
     def take(self) -> None:
@@ -318,15 +329,21 @@ class Record:
         kept = {
             key: value
             for key, value in self.namespace.items()
-            if key not in _RESTLESS and key not in self._rewritten and isinstance(value, self._kept)
+            if key not in self._but and key not in self._rewritten and isinstance(value, self._kept)
         }
         self._keys = tuple(kept)
-        self._there = self._keys if self._kept is _ALL else tuple(self.namespace)
+        self._there = self._keys if self._compares_all else tuple(self.namespace)
         self._values = tuple(kept.values())
         self._size = len(self.namespace)
-        bases = type.mro(self.owner)[1:] if isinstance(self.owner, type) else []
-        self._beneath = frozenset(key for base in bases for key in vars(base))
         self.settle()
+
+    def note_beneath(self) -> None:
+        """Remember what a class's bases have: what a library adds to both alike hides nothing that anybody knew."""
+        self._beneath = frozenset(key for base in type.mro(self.owner)[1:] for key in vars(base))
+
+    @property
+    def _compares_all(self) -> bool:
+        return self._kept is _ALL and self._but is _RESTLESS
 
     def settle(self) -> None:
         """Take the namespace's present version as one that was looked at."""
@@ -345,7 +362,7 @@ class Record:
         """
         if self._read_version is None or self.is_unchanged():
             return False
-        if len(self.namespace) != self._size_then or self._kept is not _ALL:
+        if len(self.namespace) != self._size_then or not self._compares_all:
             return False
         if self._rewritten or "_" in self.namespace:
             return False
@@ -392,13 +409,16 @@ class Record:
             if len(self.namespace) <= self._size:
                 return []
             known = set(self._there) | _RESTLESS
-            # What a library adds to a class and to its base alike hides nothing that anybody knew.
-            return [key for key in self.namespace if key in self._beneath and key not in known]
+            added = [key for key in self.namespace if key not in known]
+            if self._beneath is not None:
+                return [key for key in added if key in self._beneath]
+            bases = type.mro(self.owner)[1:]
+            return [key for key in added if any(key in vars(base) for base in bases)]
         if type(self.owner) is type(sys) and self.owner is not builtins:
             known, own = set(self._there), self.namespace
             return [
                 key
-                for key, builtin in _BUILTIN_NAMES.items()
+                for key, builtin in BUILTIN_NAMES.items()
                 if key not in known and own.get(key, builtin) is not builtin
             ]
         if not isinstance(self.owner, ModuleType | dict):
@@ -421,44 +441,7 @@ _REWRITES_ITSELF = {
 }
 """What modules note for themselves: `uuid` and `shutil` what they have found out, `time` the zone that it is in."""
 
-_SETTINGS = {
-    "IPython.core.interactiveshell.InteractiveShell": frozenset({"ast_node_interactivity"}),
-    "matplotlib.pyplot": frozenset({"_backend_mod"}),
-    "threading": frozenset({"excepthook"}),
-    "unittest.case.TestCase": frozenset({"longMessage", "maxDiff"}),
-    "warnings": frozenset({"formatwarning", "showwarning"}),
-}
-"""What a library invites everybody to set, or sets itself when it is asked for: `matplotlib.use` another back end."""
-
-
-def is_harmless(record: Record, name: str) -> bool:
-    """Whether what a name stands for now is nothing to tell of, though it is put back.
-
-    A setting; a builtin under its own name, as older code wants it of numpy; or what a library has put there itself.
-    """
-    if name in _SETTINGS.get(record.name, ()):
-        return True
-    if name in _BUILTIN_NAMES and record.namespace.get(name) is _BUILTIN_NAMES[name]:
-        return record.name == "numpy" and isinstance(_BUILTIN_NAMES[name], type)
-    return _is_last_runner(record, name)
-
-
-def _is_last_runner(record: Record, name: str) -> bool:
-    """Whether a name is where `doctest` keeps its last runner.
-
-    One with methods of its own would be asked to add up the next runner's failures.
-    """
-    if record.name != "doctest" or name != "master":
-        return False
-    runner, kind = record.namespace.get(name), record.namespace.get("DocTestRunner")
-    if type(runner) is not kind:
-        return False
-    own = vars(runner)
-    counts = own.get("_name2ft", own.get("_stats"))
-    return type(counts) is dict and not any(hasattr(kind, attribute) for attribute in own)
-
-
-_BUILTIN_NAMES = {name: value for name, value in vars(builtins).items() if not name.startswith("_")}
+BUILTIN_NAMES = {name: value for name, value in vars(builtins).items() if not name.startswith("_")}
 
 
 def take_records(known: frozenset[str] = frozenset()) -> list[Record]:
@@ -472,37 +455,9 @@ def take_records(known: frozenset[str] = frozenset()) -> list[Record]:
         owner = getattr(sys.modules.get(name), part, None)
         if isinstance(owner, type) and f"{name}.{part}" not in known:
             records.append(Record(f"{name}.{part}", owner, vars(owner)))
+            records[-1].note_beneath()
     for name, part in (*TABLES, *OBJECTS):
         found = getattr(sys.modules.get(name), part, None)
         if found is not None and f"{name}.{part}" not in known:
             records.append(Record(f"{name}.{part}", found, found if type(found) is dict else vars(found)))
     return records
-
-
-def pattern_caches() -> list[Record]:
-    """Remember the caches in which `re` looks for a pattern before it makes it."""
-    caches = {name: getattr(_re, name, None) for name in ("_cache", "_cache2")}
-    return [Record(f"re.{name}", cache, cache) for name, cache in caches.items() if type(cache) is dict]
-
-
-def forget_false_patterns(caches: list[Record]) -> list[str]:
-    """Take patterns out of the caches of `re` that are not what they stand for there; returns those, in words."""
-    found = []
-    for record in caches:
-        if record.is_unchanged():
-            continue
-        cache = record.namespace
-        wrong = [key for key, value in cache.items() if not _is_of(value, key)]
-        found += [record.name for key in wrong if cache.pop(key, None) is not None]
-        record.settle()
-    return found
-
-
-def _is_of(pattern: Any, key: Any) -> bool:
-    if type(pattern) is not re.Pattern or type(key) is not tuple:
-        return False
-    flags = next((one for one in reversed(key) if isinstance(one, int)), 0)
-    return any(one is pattern.pattern for one in key) and not flags & ~pattern.flags
-
-
-_re: Any = re
