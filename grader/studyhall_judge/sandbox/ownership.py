@@ -404,7 +404,7 @@ def helpers_of(source: str) -> dict[str, str]:
 
 
 def _made_more_of(tree: ast.Module) -> set[str]:
-    """Return names that are bound again, or given attributes, after they were defined."""
+    """Return names that are bound again, or functions that are given attributes, after they were defined."""
     bound = [name for one in tree.body for name in _bound_at_once(one)]
     given = {
         one.value.id
@@ -413,7 +413,8 @@ def _made_more_of(tree: ast.Module) -> set[str]:
         and isinstance(one.ctx, ast.Store)
         and isinstance(one.value, ast.Name)
     }
-    return given | {name for name in bound if bound.count(name) > 1}
+    classes = {one.name for one in tree.body if isinstance(one, ast.ClassDef)}  # which are no copies
+    return (given - classes) | {name for name in bound if bound.count(name) > 1}
 
 
 def _bound_at_once(statement: ast.stmt) -> set[str]:
