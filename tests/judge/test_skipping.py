@@ -7,8 +7,9 @@ import io
 import unittest
 
 import pytest
+from studyhall_judge.sandbox.harmless import is_harmless
 from studyhall_judge.sandbox.skipping import let_only_tests_skip
-from studyhall_judge.sandbox.watched import Record, is_harmless
+from studyhall_judge.sandbox.watched import Record
 
 
 @pytest.fixture

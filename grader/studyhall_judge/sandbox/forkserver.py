@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from studyhall_judge.sandbox import init, linux, root, watched, wire
+from studyhall_judge.sandbox import init, linux, pools, root, watched, wire
 from studyhall_judge.sandbox.private import load_executor
 from studyhall_judge.sandbox.residence import find_hot_pages
 
@@ -86,6 +86,7 @@ def make_executor(settings: dict[str, Any]) -> tuple[Executor, list[str]]:
     _preload([*watched.PRELOADED, *beside])
     del sys.path[len(sys.path) - len(ours) :]
     watched.fill_tables()
+    pools.copy_processes()
     executor.warm()
     return executor, missing
 

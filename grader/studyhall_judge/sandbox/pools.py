@@ -13,12 +13,23 @@ that it can't be mended stays as it is, as in a notebook whose threads have died
 from __future__ import annotations
 
 import contextlib
+import importlib
 import sys
 import threading
 from functools import partial
 from typing import Any
 
 _threads_of_pools: list[Any] = []
+
+
+def copy_processes() -> None:
+    """Have processes be copies of the one that makes them, as before Python 3.14, unless the learner says otherwise.
+
+    Ones that start afresh would look for a notebook's functions in a file.
+    """
+    if sys.version_info >= (3, 14):
+        context: Any = importlib.import_module("multiprocessing.context")
+        context._default_context._default_context = context._concrete_contexts["fork"]
 
 
 def note_workers() -> dict[str, Any]:

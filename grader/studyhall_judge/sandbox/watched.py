@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import builtins
+import collections
 import ctypes
 import gc
 import sys
@@ -251,6 +252,7 @@ def fill_tables() -> None:
     base64.a85encode(b"")
     base64.b85encode(b"")
     base64.b85decode(b"")
+    collections.Counter("a").most_common(1)
     zipfile._ZipDecrypter(b"")  # type: ignore[attr-defined]  # noqa: SLF001 - the only way to its table
 
 
