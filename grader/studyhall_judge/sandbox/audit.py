@@ -367,7 +367,7 @@ class _Look:
             return False
         code = self._code(frame)
         if code.co_filename == _WATCHED_FILE:
-            return code.co_name == "version_reader"
+            return code.co_name in ("version_reader", "put", "remove")
         names = frame.f_globals
         return (
             any("ctypes" in one for one in code.co_names)
