@@ -169,13 +169,15 @@ def test_nothing_moves_while_a_page_loads(sign_in, path, last):
 @pytest.mark.usefixtures("due_date")
 def test_a_dialog_s_form_stays_where_it_is_while_its_list_loads(sign_in):
     page = sign_in("ines", path="/services/studyhall/courses/python-foundations/gradebook")
+    menu = page.get_by_test_id(f"column-menu-{LESSON}")
+    expect(menu).to_be_visible()  # what is held is then asked for by this page, not by one that is on its way
     held = []
 
     def hold(route):
         held.append(route)
 
     page.route("**/extensions?*", hold)
-    page.get_by_test_id(f"column-menu-{LESSON}").click()
+    menu.click()
     page.get_by_test_id("column-extensions").click()
     learner = page.get_by_test_id("extension-learner")
     expect(learner).to_be_focused()
