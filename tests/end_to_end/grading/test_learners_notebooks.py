@@ -104,6 +104,8 @@ def opened(installation, home, sign_in):
         page = sign_in(name, path=f"/hub/user-redirect/lab/tree/{path}")
         expect(page.get_by_test_id("learners-banner")).to_be_visible()
         wait_for_keyboard(page)
+        # Between the page and its first cell nobody may have the focus for a moment; the palette closes when it moves.
+        expect(page.locator(".jp-Notebook .jp-Cell:focus, .jp-Notebook .jp-Cell :focus")).to_have_count(1)
         return page
 
     return enter
