@@ -25,7 +25,7 @@ from studyhall_judge.fetching import fetched_by
 from studyhall_judge.leash import Leash
 from studyhall_judge.magics import as_python
 from studyhall_judge.messages import why_unread
-from studyhall_judge.missing_names import Ended, why_missing
+from studyhall_judge.missing_names import LESSON, TEST, Ended, why_missing
 from studyhall_judge.outputs import Share, clean_outputs
 from studyhall_judge.rebuild import CellKind, PlannedCell
 from studyhall_judge.releases import definitions_for, told_of
@@ -55,6 +55,7 @@ OUTPUT_SHARE = 8
 _FRAME_SLACK = 1_000_000
 _UNREAD = ("SyntaxError", "IndentationError", "TabError", "_IncompleteInputError")
 _MISSING = re.compile(r"name '(\w+)' is not defined")
+_OWNERS = {CellKind.test: TEST, CellKind.author: LESSON}
 
 
 @dataclass
@@ -115,7 +116,7 @@ class NotebookRun:
         self._unread: dict[str, str] = {}
         """Learners' cells that are no Python, with the reason, the last one first."""
         self._ended: list[Ended] = []
-        """Learners' cells as they have ended, in their order."""
+        """Cells as they have ended, in their order."""
         self.violent = False
         self.notes = Notes()
 
@@ -156,10 +157,6 @@ class NotebookRun:
         if cell.kind is not CellKind.test:
             if error is not None and error.name in _UNREAD and (why := why_unread(cell.source)):
                 self._unread = {cell.source: why} | self._unread
-            if cell.kind is not CellKind.author:
-                late = outcome.ending is Ending.timed_out
-                name, message = (error.name, error.message) if error is not None else ("", "")
-                self._ended.append(Ended(cell.source, name, message, late))
         elif error is not None and error.name == "NameError" and (missing := _MISSING.search(error.message)):
             word = re.compile(rf"\b{missing[1]}\b")
             error.unread = next((why for source, why in self._unread.items() if word.search(source)), "")
@@ -167,6 +164,10 @@ class NotebookRun:
                 kinds = (CellKind.learner, CellKind.manual)
                 after = [one.source for one in self._cells[place + 1 :] if one.runs and one.kind in kinds]
                 error.unread, error.unread_says = why_missing(missing[1], self._ended, after)
+        late, owner = outcome.ending is Ending.timed_out, _OWNERS.get(cell.kind, "")
+        name, message = (error.name, error.message) if error is not None else ("", "")
+        text = cell.released.shown if owner and cell.released else cell.source
+        self._ended.append(Ended(text, name, message, late, owner))
 
     async def _start(self) -> bool:
         limits = self._settings.limits

@@ -20,15 +20,23 @@ _ERRORS = frozenset(vars(builtins))
 _ASKED = "StdinNotImplementedError"
 _NO_ANSWER = "NotImplementedError"
 
+TEST = "An earlier test"
+LESSON = "A cell of the lesson"
+"""Whose cell it was, of those that are not the learner's."""
+
 
 @dataclass(frozen=True)
 class Ended:
-    """A learner's cell and how it ended: its error's name and message, empty where there was none."""
+    """A cell and how it ended: its error's name and message, empty where there was none.
+
+    Of one that is not the learner's (``owner`` says whose) the text is what the learner got.
+    """
 
     source: str
     error: str = ""
     message: str = ""
     out_of_time: bool = False
+    owner: str = ""
 
 
 @dataclass
@@ -47,33 +55,46 @@ def why_missing(name: str, before: Iterable[Ended], after: Iterable[str]) -> tup
 
     Args:
         name: the missing name.
-        before: the learner's cells that have run, in their order.
-        after: the texts of those that have not.
+        before: the cells that have run, in their order.
+        after: the texts of the learner's that have not.
     """
-    cells = [(one, _names_in(one.source)) for one in before]
+    ran = [(one, _names_in(one.source)) for one in before]
+    cells = [(one, names) for one, names in ran if not one.owner]
     for cell, names in reversed(cells):
-        if name in names.deleted:
-            return f"Your code deletes the name {name} (del {name}) before this test.", ""
-        if name in names.outside and cell.out_of_time:
-            return f"The cell that defines {name} ran out of time before that. Mend that cell first.", ""
-        if name in names.outside and cell.error == _ASKED:
-            return (
-                f"The cell that defines {name} asks for input(), which nobody answers while your work is graded.",
-                "",
-            )
-        if name in names.outside and cell.error:
-            # A class of the learner's own may have been named after what a hidden test has asked.
-            kind = f": {cell.error}" if cell.error in _ERRORS else ""
-            said = (
-                f"The cell that defines {name} ended with an error before that{kind}. Mend that cell first."
-            )
-            return said, cell.message
+        if said := _lost_in(cell, names, name):
+            return said
     if any(name in _names_in(source).outside for source in after):
         return (
             f"A cell below this test defines {name}: cells run from top to bottom, so it comes too late.",
             "",
         )
+    for cell, names in reversed(ran):
+        if cell.owner and name in names.outside and (cell.error or cell.out_of_time):
+            return f"{cell.owner} makes {name}, but did not come that far. Look at that one first.", ""
     return _not_defined(name, cells), ""
+
+
+def _lost_in(cell: Ended, names: _Names, name: str) -> tuple[str, str] | None:
+    """Say how a learner's cell comes to leave a name undefined; None where it has nothing to do with it."""
+    if name in names.deleted:
+        return f"Your code deletes the name {name} (del {name}) before this test.", ""
+    if name not in names.outside or not (cell.error or cell.out_of_time):
+        return None
+    said = cell.message
+    if cell.out_of_time:
+        why, said = f"The cell that defines {name} ran out of time before that. Mend that cell first.", ""
+    elif cell.error == _ASKED:
+        why, said = (
+            f"The cell that defines {name} asks for input(), which nobody answers while your work is graded.",
+            "",
+        )
+    elif cell.error == _NO_ANSWER:
+        why, said = f"This task has no answer yet. The cell that defines {name} ended there.", ""
+    else:
+        # A class of the learner's own may have been named after what a hidden test has asked.
+        kind = f": {cell.error}" if cell.error in _ERRORS else ""
+        why = f"The cell that defines {name} ended with an error before that{kind}. Mend that cell first."
+    return why, said
 
 
 def _not_defined(name: str, cells: list[tuple[Ended, _Names]]) -> str:

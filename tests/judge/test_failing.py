@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from judge.guarding import guard, run_test, told
 from studyhall_judge.failing import Failure, read_failure, say_failure
-from studyhall_judge.missing_names import Ended, why_missing
+from studyhall_judge.missing_names import LESSON, TEST, Ended, why_missing
 from studyhall_judge.sandbox.describing import show
 
 __all__ = ["guard", "told"]
@@ -155,6 +155,15 @@ def test_a_value_is_shown_shortly_whatever_it_is(value, shown):
         ([Ended("# YOUR CODE HERE", "NotImplementedError")], [], "a task above this test has no answer"),
         ([], ["%matplotlib inline\nfor total in []: pass"], "comes too late"),
         ([Ended("def total(:")], [], "No cell of yours defines total. Is it"),
+        ([Ended("class total:\n    raise X", "NotImplementedError")], [], "This task has no answer yet."),
+        ([Ended("assert f()\ntotal = 3", "AssertionError", owner=TEST)], [], "An earlier test makes total"),
+        ([Ended("total = load()", out_of_time=True, owner=LESSON)], [], "A cell of the lesson makes total"),
+        ([Ended("total = 3", owner=TEST)], [], "No cell of yours defines total. Is it"),
+        (
+            [Ended("total = 3", "KeyError"), Ended("total = 4", "KeyError", owner=TEST)],
+            [],
+            "error before that",
+        ),
     ],
 )
 def test_why_a_name_is_missing(before, after, said):

@@ -272,6 +272,23 @@ def test_what_is_left_of_the_stub_beside_an_answer_is_left_out(source, is_left_o
         assert "NotImplementedError" not in text
 
 
+AROUND = "def cost(x):\n    m = len(x)\n    total = 0\n    raise NotImplementedError()\n    return total"
+
+
+@pytest.mark.parametrize(
+    ("source", "is_left_out"),
+    [
+        (AROUND, False),
+        (f"import math\n\n{AROUND}", False),
+        (AROUND.replace("total = 0", "total = sum(x) / m"), True),
+        (AROUND.replace("    raise", "    for y in x:\n        total += y\n    raise"), True),
+        (AROUND.replace("    m = len(x)\n", ""), False),
+    ],
+)
+def test_what_the_author_wrote_around_the_stub_is_no_answer(source, is_left_out):
+    assert bool(without_leftovers(source, AROUND)[1]) is is_left_out
+
+
 def test_a_lesson_about_what_stands_for_an_answer_keeps_it(released, work):
     text = "def mean(values):\n    raise NotImplementedError()\n    return 1.5"
     work.cells[place(work, "mean")].source = text

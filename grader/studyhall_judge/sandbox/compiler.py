@@ -200,6 +200,10 @@ def _ends_in_semicolon(source: str, tree: ast.Module) -> bool:
     return b";" in kept
 
 
+_PATCHED_BY_DOCTEST = frozenset({"getlines"})
+"""What `doctest` replaces in `linecache` while it runs examples."""
+
+
 class _Facts:
     """What a test uses and defines."""
 
@@ -216,6 +220,8 @@ class _Facts:
             self._note_name(node)
             self._note_definition(node)
             self._note_patch(node)
+        if "doctest" in self._used | self.bound | self._attributes:
+            self._patched |= _PATCHED_BY_DOCTEST
         self.free = frozenset(self._used - self.bound)
         self.imports = self.free & lesson.imports
         self.mirrored = lesson.mirrored & self.bound
