@@ -24,7 +24,7 @@ def check(path: Path) -> int:
     return _show(check_course(path), Console(highlight=False, soft_wrap=True))
 
 
-def check_and_run(path: Path, *, lesson: str, jobs: int) -> int:
+def check_and_run(path: Path, *, lessons: Sequence[str], jobs: int) -> int:
     """Read a course, then grade each lesson's own solution and an untouched copy of it; returns the exit code.
 
     What cannot be released is not tried: its errors come first.
@@ -40,9 +40,9 @@ def check_and_run(path: Path, *, lesson: str, jobs: int) -> int:
         out.print("No lesson was tried. Mend the errors first.", style="red")
         return 1
     bundle = load_course(path)
-    lessons = lessons_to_try(bundle, lesson)
-    with _progress(len(lessons)) as on_tried:
-        trial = try_course(path, bundle, lessons, jobs=jobs, on_tried=on_tried)
+    chosen = lessons_to_try(bundle, lessons)
+    with _progress(len(chosen)) as on_tried:
+        trial = try_course(path, bundle, chosen, jobs=jobs, on_tried=on_tried)
     if trial.tried:
         out.print(_table_of(trial.tried))
         out.print()

@@ -277,7 +277,12 @@ def check(
             "--run", help="Also run each lesson's own solution, and an untouched copy, in the judge."
         ),
     ] = False,
-    lesson: Annotated[str, typer.Option(help="Run only lessons whose names match, such as 'week-1*'.")] = "*",
+    lesson: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Run only lessons whose names match, such as 'week-1*'; may be given several times."
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Lessons at a time (0: one per processor).")] = 0,
 ) -> None:
     """Check a course folder before publishing it."""
@@ -286,7 +291,9 @@ def check(
 
     try:
         code = (
-            check_command.check_and_run(path, lesson=lesson, jobs=jobs) if run else check_command.check(path)
+            check_command.check_and_run(path, lessons=lesson or ["*"], jobs=jobs)
+            if run
+            else check_command.check(path)
         )
     except OfflineGradingError as error:
         raise _fail(str(error)) from error

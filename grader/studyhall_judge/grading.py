@@ -19,7 +19,7 @@ from studyhall_judge.driver import NotebookRun, Notes, RunSettings
 from studyhall_judge.earlier import earlier_versions
 from studyhall_judge.executed import executed_notebook
 from studyhall_judge.learner_files import with_learners_files
-from studyhall_judge.messages import UNANSWERED, learner_message, needs_second_look
+from studyhall_judge.messages import UNANSWERED, learner_message, needs_second_look, staff_message
 from studyhall_judge.needs import needs_libraries
 from studyhall_judge.rebuild import CellKind, PlannedCell, Rebuilt, is_untouched, rebuild
 from studyhall_judge.releases import PreparedRelease, ReleasedNotebook, declared_full_for_text, unspoken
@@ -277,12 +277,8 @@ class Submission:
             assert cell.released is not None  # noqa: S101 - a planned test always comes from the release
             full = declared_full_for_text(cell.released)
             score = score_test(outcome, test.points, self._request.scoring, text_is_full=full)
-            points, status, staff, duration = (
-                score.points,
-                score.status,
-                score.staff_message,
-                outcome.seconds * 1000,
-            )
+            points, status, duration = score.points, score.status, outcome.seconds * 1000
+            staff = staff_message(score.staff_message, outcome, cell.source)
             dynamic = not self._hidden_ran_before(notebook, place)
             message = (
                 "" if test.hidden else learner_message(outcome, status, cell.released.shown, dynamic=dynamic)

@@ -100,6 +100,15 @@ def learner_message(outcome: CellOutcome, status: TestStatus, source: str, *, dy
     return _LESSONS_FAULT if error.lessons_fault else _of_exception(error, dynamic=dynamic)
 
 
+def staff_message(said: str, outcome: CellOutcome, source: str) -> str:
+    """Return what staff read of a test: of an assertion without words also which one it was, hidden ones included."""
+    error = outcome.error
+    if error is None or error.name != "AssertionError" or error.message:
+        return said
+    told = error.told or say_failure(source, error.line, error.failure, from_test=error.from_test)
+    return f"{said.rstrip()} {clean(told)}".rstrip() if told else said
+
+
 def _of_exception(error: CellError, *, dynamic: bool) -> str:
     if error.unread:
         says = f" Python says: {error.unread_says}" if dynamic and error.unread_says else ""

@@ -14,8 +14,16 @@ title: A trial
 units:
   - slug: all
     title: All
-    lessons: [{slug: right}, {slug: wrong}, {slug: given-away}, {slug: busy}, {slug: slow}, {slug: by-hand}]
+    lessons:
+      - {slug: right}
+      - {slug: wrong}
+      - {slug: silent}
+      - {slug: given-away}
+      - {slug: busy}
+      - {slug: slow}
+      - {slug: by-hand}
 """
+HIDDEN = "### BEGIN HIDDEN TESTS\nassert x == 7\n### END HIDDEN TESTS"
 
 
 def check(course, *words):
@@ -42,6 +50,7 @@ def tried(tmp_path_factory):
     course = Course(tmp_path_factory.mktemp("trial") / "course")
     course.source("right")
     course.source("wrong", notebook=lesson("x = 2", "assert x == 3, f'x is {x}, not 3'"))
+    course.source("silent", notebook=lesson("x = 2", HIDDEN))
     course.source("given-away", notebook=lesson("x = 2", "assert 'x' in 'text'"))
     leaves_a_thread = (
         "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\nx = 2"
@@ -74,6 +83,7 @@ def test_the_table_says_what_a_solution_and_an_untouched_copy_earn(tried):
     assert rows(tried) == {
         "right": "5 of 5 0 of 5",
         "wrong": "0 of 4 0 of 4",
+        "silent": "0 of 4 0 of 4",
         "given-away": "4 of 4 4 of 4",
         "busy": "4 of 4 0 of 4",
         "slow": "4 of 4 0 of 4",
@@ -88,6 +98,11 @@ def test_a_solution_that_fails_its_own_test_is_an_error_with_what_it_said(tried)
     assert "does not pass this test (failed)" in found
     assert "x is 2, not 3" in found
     assert tried.returncode == 1
+
+
+def test_a_hidden_assert_without_words_is_told_by_its_text(tried):
+    (found,) = findings(tried, "silent/")
+    assert "does not pass this test (failed). AssertionError: x is 2, expected 7." in found
 
 
 def test_a_test_that_pays_for_nothing_is_a_warning(tried):
@@ -125,6 +140,10 @@ def test_only_lessons_that_match_are_tried_and_others_only_read(tmp_path):
     done = check(course, "--run", "--lesson", "g*")
     assert done.returncode == 0, done.stdout
     assert rows(done) == {"good": "5 of 5 0 of 5"}
+    both = check(course, "--run", "--lesson", "g*", "--lesson", "bad")
+    assert rows(both) == {"bad": "0 of 4 0 of 4", "good": "5 of 5 0 of 5"}
+    none = check(course, "--run", "--lesson", "g*", "--lesson", "bda")
+    assert "No lesson matches 'bda'." in none.stderr
 
 
 def test_a_lesson_of_another_environment_is_named_and_left(tmp_path):

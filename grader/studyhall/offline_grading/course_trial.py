@@ -31,20 +31,19 @@ class CourseTrial:
     findings: list[Finding] = field(default_factory=list)
 
 
-def lessons_to_try(bundle: CourseBundle, pattern: str) -> list[Lesson]:
-    """Return the lessons with tests whose slug or folder matches.
+def lessons_to_try(bundle: CourseBundle, patterns: Sequence[str]) -> list[Lesson]:
+    """Return the lessons with tests whose slug or folder matches one of the patterns.
 
     Raises:
-        OfflineGradingError: no lesson has such a name.
+        OfflineGradingError: one of them is no lesson's name.
     """
+    for pattern in patterns:
+        if not any(_matches(lesson, pattern) for lesson in bundle.course.lessons):
+            known = ", ".join(lesson.slug for lesson in bundle.course.lessons)
+            raise OfflineGradingError(f"No lesson matches {pattern!r}. The course has {known}.")
     named = [
-        lesson
-        for lesson in bundle.course.lessons
-        if any(fnmatch.fnmatchcase(name, pattern) for name in (lesson.slug, lesson.source_folder))
+        lesson for lesson in bundle.course.lessons if any(_matches(lesson, pattern) for pattern in patterns)
     ]
-    if not named:
-        known = ", ".join(lesson.slug for lesson in bundle.course.lessons)
-        raise OfflineGradingError(f"No lesson matches {pattern!r}. The course has {known}.")
     return [
         lesson
         for lesson in named
@@ -53,6 +52,10 @@ def lessons_to_try(bundle: CourseBundle, pattern: str) -> list[Lesson]:
             for stem, data in bundle.lessons[lesson.slug].notebooks.items()
         )
     ]
+
+
+def _matches(lesson: Lesson, pattern: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for name in (lesson.slug, lesson.source_folder))
 
 
 def try_course(
