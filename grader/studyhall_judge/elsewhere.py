@@ -60,7 +60,8 @@ _LEFT_ALONE = frozenset(
 
 _SUSPICIOUS = re.compile(
     rf"^\s*%|{'|'.join(map(re.escape, _MODULES))}|import colab|chdir|Agg|\.home\("
-    r"|['\"](?:/|~|[A-Za-z]:|\\\\|file:|dbfs:|\.\.)|\(\d+\)\.\w+['\"]|-Copy| - (?:Copy|Kopie|copia)|_copy|\.txt['\"]",
+    r"|['\"](?:/|~|[A-Za-z]:|\\\\|file:|dbfs:|\.\.)|\(\d+\)\.\w+['\"]|-Copy| - (?:Copy|Kopie|copia)|_copy|\.txt['\"]"
+    r"|\\\w[^'\"\n\\]*\.\w+['\"]",
     re.MULTILINE,
 )
 _CELL_MAGIC = re.compile(r"\s*%%(\S+)[^\n]*")
@@ -247,7 +248,10 @@ class Elsewhere:
         beside = (
             "/" not in path and "\\" not in path and (_COPY.search(path) or path.lower() in self._by_name)
         )
-        if not (_ABSOLUTE.match(path) or beside) or (known := self._known(path)) is None:
+        if (known := self._known(path)) is None:
+            return []
+        windows = "\\" in path and path.replace("\\", "/").removeprefix("./").lower() == known.lower()
+        if not (_ABSOLUTE.match(path) or beside or windows):
             return []
         told.append(f"The lesson's file {known} was read where it lies here, and not at {path[:100]}.")
         return [(node, repr(known))]

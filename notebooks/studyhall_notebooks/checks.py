@@ -4,6 +4,7 @@ Everything here reads; nothing runs. Errors stop a release, warnings are likely 
 know.
 """
 
+import copy
 import re
 from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AST
 from collections.abc import Iterable
@@ -26,7 +27,7 @@ from studyhall_notebooks.cells import (
 from studyhall_notebooks.course import CourseBundle, load_course
 from studyhall_notebooks.driven import parse_driven, why_not_driven
 from studyhall_notebooks.errors import CourseError, NotebookError, ReleaseError
-from studyhall_notebooks.nbgrader_metadata import metadata_problem
+from studyhall_notebooks.nbgrader_metadata import metadata_problem, upgrade_metadata
 from studyhall_notebooks.parsing import read_notebook, write_notebook
 from studyhall_notebooks.release import (
     DEFAULT_OPTIONS,
@@ -148,17 +149,22 @@ def _listed(titles: list[str]) -> str:
 def _metadata_findings(notebook: NotebookNode, where: str) -> Iterable[Finding]:
     """Yield what nbgrader would refuse, cell by cell, so that an author sees all of it at once."""
     seen: dict[str, int] = {}
-    for index, cell in enumerate(notebook.cells):
+    old = [cell for cell in notebook.cells if _is_of_an_older_version(cell)]
+    if old:
+        yield Finding(
+            Level.note,
+            where,
+            "old_metadata",
+            f"The nbgrader settings of {len(old)} of {len(notebook.cells)} cells are of an older version; they are read "
+            "as today's. nbgrader itself wants `nbgrader update` first.",
+        )
+    for index, written in enumerate(notebook.cells):
         place = f"{where}, cell {index + 1}"
+        cell = written
+        if _is_of_an_older_version(written):
+            cell = copy.deepcopy(written)
+            upgrade_metadata(cell)
         meta = nbgrader_metadata(cell)
-        if meta and meta.get("schema_version", 0) != 3:
-            yield Finding(
-                Level.note,
-                place,
-                "old_metadata",
-                "This cell's nbgrader settings are of an older version; they are read as today's.",
-            )
-            continue
         problem = metadata_problem(cell)
         if problem is not None:
             yield Finding(Level.error, place, *problem)
@@ -181,6 +187,11 @@ def _metadata_findings(notebook: NotebookNode, where: str) -> Iterable[Finding]:
                 f'Cell {seen[identifier] + 1} has the grade id "{identifier}" too. Rename one of them.',
             )
         seen.setdefault(identifier, index)
+
+
+def _is_of_an_older_version(cell: NotebookNode) -> bool:
+    meta = nbgrader_metadata(cell)
+    return bool(meta) and meta.get("schema_version", 0) in (0, 1, 2)
 
 
 def _leak_findings(

@@ -119,6 +119,14 @@ def test_the_lessons_file_is_read_where_it_lies(expression):
     assert "data.csv" in told[0]
 
 
+@pytest.mark.parametrize("path", ["r'in\\rows.txt'", "'in\\\\rows.txt'", "r'.\\In\\rows.txt'"])
+def test_a_path_in_the_way_of_windows_leads_to_the_lessons_file(path):
+    text, told = at_home(f"file = open({path})")
+    assert text == "file = open('in/rows.txt')"
+    assert told
+    assert at_home(path.replace("rows", "other")) == (path.replace("rows", "other"), [])
+
+
 def test_a_path_object_stays_one_and_an_own_file_is_read():
     text, _ = at_home("p = Path.home() / 'x' / 'data.csv'")
     assert eval(text.partition("=")[2]).name == "data.csv"  # noqa: S307 - the test's own text

@@ -126,6 +126,22 @@ def test_old_metadata_is_a_note(make):
     assert found(make, make.cell("code", "x", old)) == {("old_metadata", Level.note)}
 
 
+def test_of_old_metadata_one_note_is_enough_and_every_fault_is_named(make):
+    settings = [make.nbgrader(name, solution=True) for name in "aab"] + [make.nbgrader("t", grade=True)]
+    for one in settings:
+        one["nbgrader"]["schema_version"] = 1
+        one["nbgrader"].pop("points", None)
+    cells = [make.cell("code", "x", one) for one in settings]
+    findings = check_notebook(read_notebook(make.notebook_bytes(*cells)))
+    errors = [(one.where, one.code) for one in findings if one.level is Level.error]
+    assert errors == [
+        ("notebook, cell 2", "duplicate_grade_id"),
+        ("notebook, cell 4", "missing_points"),
+    ]
+    (note,) = [one.message for one in findings if one.code == "old_metadata"]
+    assert note.startswith("The nbgrader settings of 4 of 4 cells are of an older version")
+
+
 QUIZ = """\
 id: q
 title: Quiz
