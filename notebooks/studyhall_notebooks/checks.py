@@ -155,8 +155,8 @@ def _metadata_findings(notebook: NotebookNode, where: str) -> Iterable[Finding]:
             Level.note,
             where,
             "old_metadata",
-            f"The nbgrader settings of {len(old)} of {len(notebook.cells)} cells are of an older version; they are read "
-            "as today's. nbgrader itself wants `nbgrader update` first.",
+            f"The nbgrader settings of {len(old)} of {len(notebook.cells)} cells are of an older version; they are "
+            "read as today's. nbgrader itself wants `nbgrader update` first.",
         )
     for index, written in enumerate(notebook.cells):
         place = f"{where}, cell {index + 1}"
