@@ -27,6 +27,7 @@ from studyhall_notebooks.cells import (
 from studyhall_notebooks.course import CourseBundle, load_course
 from studyhall_notebooks.driven import parse_driven, why_not_driven
 from studyhall_notebooks.errors import CourseError, NotebookError, ReleaseError
+from studyhall_notebooks.fetching import fetching_cells
 from studyhall_notebooks.nbgrader_metadata import metadata_problem, upgrade_metadata
 from studyhall_notebooks.parsing import read_notebook, write_notebook
 from studyhall_notebooks.release import (
@@ -126,6 +127,7 @@ def check_notebook(
             findings.extend(_leak_findings(notebook, learner, where, options))
     findings.extend(_mark_findings(notebook, where, options))
     findings.extend(_habit_findings(notebook, where, options))
+    findings.extend(_network_findings(notebook, where))
     return findings
 
 
@@ -314,6 +316,19 @@ def _habit_findings(notebook: NotebookNode, where: str, options: ReleaseOptions)
                 "broken_test",
                 f"This test is no Python, so it never passes: line {broken[0]}: {broken[1]}.",
             )
+
+
+def _network_findings(notebook: NotebookNode, where: str) -> Iterable[Finding]:
+    if language_of(notebook) != "python":
+        return
+    for index in fetching_cells(notebook):
+        yield Finding(
+            Level.warning,
+            f"{where}, cell {index + 1}",
+            "needs_network",
+            "This cell fetches something over the network, which there is none of where submissions are graded. Put "
+            "the file beside the notebook, and read it by its name.",
+        )
 
 
 def _broken_line(source: str) -> tuple[int, str] | None:

@@ -142,6 +142,32 @@ def test_of_old_metadata_one_note_is_enough_and_every_fault_is_named(make):
     assert note.startswith("The nbgrader settings of 4 of 4 cells are of an older version")
 
 
+@pytest.mark.parametrize(
+    ("source", "is_told"),
+    [
+        ("df = pd.read_csv('https://example.org/x.csv')", True),
+        ("URL = 'https://example.org/'", False),
+        ("df = pd.read_csv(URL)", True),
+        ("df = pd.read_json(URL + 'x.json')", True),
+        ("df = pd.read_csv(f'{URL}x.csv')", True),
+        ("df = pd.read_csv(f'https://example.org/{x}.csv')", True),
+        ("page = requests.get(link).text", True),
+        ("from urllib.request import urlopen\nurlopen(url='http://example.org')", True),
+        ("!wget -q https://example.org/x.zip", True),
+        ("%%bash\n  curl https://example.org", False),
+        ("iris = sns.load_dataset('iris')", True),
+        ("df = pd.read_csv('x.csv')", False),
+        ("Image('https://example.org/x.png')", False),
+        ("words.get('a')", False),
+        ("no python (", False),
+    ],
+)
+def test_what_only_a_network_could_give_is_a_warning(make, source, is_told):
+    named = make.cell("code", "URL = 'https://example.org/'")
+    codes = found(make, named, make.cell("code", source))
+    assert (("needs_network", Level.warning) in codes) is is_told
+
+
 QUIZ = """\
 id: q
 title: Quiz
