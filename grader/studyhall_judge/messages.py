@@ -13,6 +13,7 @@ import re
 import warnings
 
 from studyhall_judge.failing import say_failure
+from studyhall_judge.missing_names import WITHOUT_NETWORK
 from studyhall_judge.report import TestStatus
 from studyhall_judge.scoring import CellError, CellOutcome, Ending
 
@@ -61,12 +62,15 @@ _BY_EXCEPTION = {
     "UsageError": "A command that begins with % or ! could not be understood.",
     "UnicodeDecodeError": "Some bytes were not text in the expected encoding.",
 }
+_NO_NETWORK = "Your code fetches something from the web, and there is no network while your work is graded."
+_BY_EXCEPTION |= dict.fromkeys(WITHOUT_NETWORK, _NO_NETWORK)
 _NAME_WITHIN = "Your code uses a name that is not defined. Is it spelled the same wherever it stands?"
 _LESSONS_FAULT = (
     "This test cannot run. That is a fault of the lesson, not of your work; please tell your teachers."
 )
 _SAYS_ENOUGH = frozenset(
     {"SystemExit", "KeyboardInterrupt", "NotImplementedError", "StdinNotImplementedError", COMPARATOR_ERROR}
+    | WITHOUT_NETWORK
 )
 _UNKNOWN = "Your code raised an error while this test ran."
 _PLAIN_FAILURE = "The result is not what this test expects."

@@ -20,6 +20,12 @@ _ERRORS = frozenset(vars(builtins))
 _ASKED = "StdinNotImplementedError"
 _NO_ANSWER = "NotImplementedError"
 
+WITHOUT_NETWORK = frozenset(
+    {"ClientConnectorError", "ConnectError", "ConnectTimeout", "ConnectionError", "MaxRetryError", "SSLError"}
+    | {"NameResolutionError", "NewConnectionError", "URLError", "gaierror"}
+)
+"""Errors by which libraries say that something in the web cannot be reached."""
+
 TEST = "An earlier test"
 LESSON = "A cell of the lesson"
 """Whose cell it was, of those that are not the learner's."""
@@ -88,6 +94,9 @@ def _lost_in(cell: Ended, names: _Names, name: str) -> tuple[str, str] | None:
             f"The cell that defines {name} asks for input(), which nobody answers while your work is graded.",
             "",
         )
+    elif cell.error in WITHOUT_NETWORK:
+        why = f"The cell that defines {name} fetches something from the web, and there is no network while your work "
+        why, said = f"{why}is graded. Read a file that lies beside the notebook.", ""
     elif cell.error == _NO_ANSWER:
         why, said = f"This task has no answer yet. The cell that defines {name} ended there.", ""
     else:

@@ -156,6 +156,11 @@ def test_a_value_is_shown_shortly_whatever_it_is(value, shown):
         ([], ["%matplotlib inline\nfor total in []: pass"], "comes too late"),
         ([Ended("def total(:")], [], "No cell of yours defines total. Is it"),
         ([Ended("class total:\n    raise X", "NotImplementedError")], [], "This task has no answer yet."),
+        (
+            [Ended("total = get(url)", "URLError", "<urlopen error>")],
+            [],
+            "no network while your work is graded",
+        ),
         ([Ended("assert f()\ntotal = 3", "AssertionError", owner=TEST)], [], "An earlier test makes total"),
         ([Ended("total = load()", out_of_time=True, owner=LESSON)], [], "A cell of the lesson makes total"),
         ([Ended("total = 3", owner=TEST)], [], "No cell of yours defines total. Is it"),
