@@ -123,7 +123,9 @@ def _of_exception(error: CellError, *, dynamic: bool) -> str:
     if error.about:
         said = f"{clean(error.about)}: {said}"
     if dynamic and error.message and error.name not in _SAYS_ENOUGH:
-        return f"{said} Python says: {clean(error.message)}"
+        # What the test could not use came from what it called.
+        forgotten = ". Is a return missing?" if error.from_test and "NoneType" in error.message else ""
+        return f"{said} Python says: {clean(error.message)}{forgotten}"
     return said
 
 
