@@ -17,6 +17,8 @@ _UNWRAPPED = frozenset({"time", "timeit", "capture", "prun", "memit"})
 """Cell magics that run their cell as it is and look on: what the cell decides stays the same without them."""
 
 _CELL_MAGIC = re.compile(r"%%(\w+)(.*)")
+_CAPTURED = re.compile(r"(?:\s+--\S+)*\s+([A-Za-z_]\w*)")
+_CAPTURE = "with __import__('IPython.utils.capture').utils.capture.capture_output() as {}:"
 _TIMED = re.compile(r"^(\s*)get_ipython\(\)\.run_line_magic\('time', ('.*'|\".*\")\)(;?\s*)$")
 
 
@@ -36,6 +38,8 @@ def as_python(source: str) -> str:
         if magic is not None and magic[1] in _UNWRAPPED:
             lines[place] = ""
             silent = silent or magic[1] in ("capture", "timeit", "prun", "memit")
+            if magic[1] == "capture" and (kept := _CAPTURED.match(magic[2])):
+                _keep_what_is_printed(lines, place, kept[1])
         elif line.strip():
             break
     if silent:
@@ -50,6 +54,20 @@ def as_python(source: str) -> str:
     except (SyntaxError, ValueError, RuntimeError):  # the last one for very many magics
         return text
     return "\n" * (len(text) - len(stripped)) + "\n".join(map(_without_timing, written.split("\n")))
+
+
+def _keep_what_is_printed(lines: list[str], place: int, name: str) -> None:
+    """Have a cell's output kept under a name, as ``%%capture`` does: a later test may ask what was printed."""
+    body = lines[place + 1 :]
+    long_texts = any(mark in line for line in body for mark in ('"""', "'''", "\\"))
+    if long_texts or not any(_says_something(line) for line in body) or any(map(_CELL_MAGIC.match, body)):
+        return  # moved to the right, the lines of a text would be another text
+    lines[place] = _CAPTURE.format(name)
+    lines[place + 1 :] = ["    " + line for line in body]
+
+
+def _says_something(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
 def _without_timing(line: str) -> str:
