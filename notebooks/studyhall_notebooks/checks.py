@@ -38,6 +38,9 @@ from studyhall_notebooks.release import (
     learner_version,
 )
 
+DEFAULT_ENVIRONMENT = "default"
+"""The environment of lessons that name none: an interpreter of Python."""
+
 
 class Level(StrEnum):
     """How bad a finding is."""
@@ -85,6 +88,16 @@ def check_bundle(bundle: CourseBundle) -> list[Finding]:
                 continue
             findings.extend(check_notebook(notebook, where=where, options=bundle.options))
             findings.extend(_trust_findings(notebook, where))
+            if lesson.environment == DEFAULT_ENVIRONMENT and (language := foreign_language(notebook)):
+                findings.append(
+                    Finding(
+                        Level.warning,
+                        where,
+                        "other_language",
+                        f"The tests are written in {language}, and the environment {DEFAULT_ENVIRONMENT} runs Python. "
+                        "Give the lesson the environment that has this kernel.",
+                    )
+                )
             has_tests = has_tests or bool(tests_of(notebook, stem))
             findings.extend(_quiz_findings(notebook, where, lesson.slug, bundle, shown))
         if not has_tests:
@@ -107,6 +120,15 @@ def check_bundle(bundle: CourseBundle) -> list[Finding]:
         if quiz.id not in shown
     )
     return findings
+
+
+def foreign_language(notebook: NotebookNode) -> str | None:
+    """Return the language of tests that are no Python; None where they are, or where people grade everything."""
+    language = language_of(notebook)
+    if language.lower().startswith(("python", "ipython")):
+        return None
+    tested = any(role_of(cell) is CellRole.test and cell.cell_type == "code" for cell in notebook.cells)
+    return language if tested else None
 
 
 def check_notebook(

@@ -167,6 +167,22 @@ def test_a_course_with_errors_is_not_run(tmp_path):
     assert "No lesson was tried. Mend the errors first." in done.stdout
 
 
+def test_a_lesson_of_another_language_is_named_and_left(tmp_path):
+    course = Course(tmp_path / "course")
+    in_r = lesson("x <- 2", "stopifnot(x == 2)")
+    in_r.metadata["kernelspec"] = {"name": "ir", "display_name": "R", "language": "R"}
+    course.source("in-r", notebook=in_r)
+    course.source("right")
+    done = check(course, "--run")
+    assert done.returncode == 0, done.stdout
+    assert rows(done) == {"right": "5 of 5 0 of 5"}
+    assert "The tests are written in R, and the environment default runs Python." in done.stdout
+    assert (
+        "This lesson runs with a kernel for R, which only the service's judge has. It was not tried."
+        in done.stdout
+    )
+
+
 def test_an_unknown_lesson_is_refused_with_those_there_are(tmp_path):
     course = Course(tmp_path / "course")
     course.source("one")

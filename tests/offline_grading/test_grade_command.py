@@ -247,6 +247,16 @@ def test_no_source(course, grade):
     assert "source/<lesson>/<notebook>.ipynb" in ran.err
 
 
+def test_tests_of_another_language(course, grade):
+    notebook = sums()
+    notebook.metadata["kernelspec"] = {"name": "ir", "display_name": "R", "language": "R"}
+    course.source(notebook=notebook)
+    course.hand_in("alice")
+    ran = grade(course)
+    assert ran.code == 1
+    assert "source/ps1/sums.ipynb are written in R; only Python is graded here." in " ".join(ran.err.split())
+
+
 @pytest.mark.parametrize("name", ["ps9", "../ps1", "", ".", "ps1/../ps1", "/etc"])
 def test_no_such_assignment(course, grade, name):
     course.source()

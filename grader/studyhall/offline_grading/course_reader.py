@@ -10,6 +10,7 @@ from pathlib import Path
 
 from studyhall_judge.report import Limits, Release, Scoring
 from studyhall_notebooks.cells import CellRole, role_of
+from studyhall_notebooks.checks import foreign_language
 from studyhall_notebooks.course import SingleLesson, load_lesson
 from studyhall_notebooks.errors import CourseError, NotebookError
 from studyhall_notebooks.parsing import read_notebook, write_notebook
@@ -60,6 +61,12 @@ def read_assignment(course: Path, name: str) -> Assignment:
     except CourseError as error:
         raise OfflineGradingError(error.message) from error
     texts = {stem: _graded(lesson, stem, data) for stem, data in lesson.bundle.notebooks.items()}
+    for stem, text in texts.items():
+        if language := foreign_language(read_notebook(text.encode())):
+            raise OfflineGradingError(
+                f"The tests of source/{lesson.lesson.source_folder}/{stem}.ipynb are written in {language}; only "
+                "Python is graded here. The service grades them where its judge has an environment with that kernel."
+            )
     found, missing = _modules(lesson)
     return Assignment(
         name=lesson.lesson.source_folder,

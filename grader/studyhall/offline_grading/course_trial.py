@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from studyhall_notebooks.cells import tests_of
-from studyhall_notebooks.checks import Finding, Level
+from studyhall_notebooks.checks import DEFAULT_ENVIRONMENT, Finding, Level, foreign_language
 from studyhall_notebooks.course import CourseBundle, Lesson
 from studyhall_notebooks.parsing import read_notebook
 
@@ -19,8 +19,6 @@ from studyhall.offline_grading.interruption import stopped_by_signals
 from studyhall.offline_grading.judge_process import PRELOAD, JudgeProcess
 from studyhall.offline_grading.submission_reader import ReadFolder
 from studyhall.offline_grading.trial import Handed, Tried, findings_of, handed_in
-
-DEFAULT_ENVIRONMENT = "default"
 
 
 @dataclass
@@ -54,6 +52,12 @@ def lessons_to_try(bundle: CourseBundle, patterns: Sequence[str]) -> list[Lesson
     ]
 
 
+def _languages(bundle: CourseBundle, lesson: Lesson) -> list[str]:
+    """Return the languages other than Python that a lesson's tests are written in."""
+    notebooks = bundle.lessons[lesson.slug].notebooks.values()
+    return sorted({language for data in notebooks if (language := foreign_language(read_notebook(data)))})
+
+
 def _matches(lesson: Lesson, pattern: str) -> bool:
     return any(fnmatch.fnmatchcase(name, pattern) for name in (lesson.slug, lesson.source_folder))
 
@@ -79,7 +83,11 @@ def try_course(
         OfflineGradingError: there is no judge to be had here.
         Interrupted: a signal asked for the end.
     """
-    here = [lesson for lesson in lessons if lesson.environment == DEFAULT_ENVIRONMENT]
+    here = [
+        lesson
+        for lesson in lessons
+        if lesson.environment == DEFAULT_ENVIRONMENT and not _languages(bundle, lesson)
+    ]
     assignments = {lesson.slug: read_assignment(path, lesson.slug) for lesson in here}
     done: dict[str, Tried] = {}
     if here:
@@ -89,10 +97,10 @@ def try_course(
     for lesson in lessons:
         place = f"source/{lesson.source_folder}"
         if lesson.slug not in done:
-            text = (
-                f"This lesson runs in the environment {lesson.environment}, which only the service's judge has. It was "
-                "not tried."
-            )
+            where = f"in the environment {lesson.environment}"
+            if lesson.environment == DEFAULT_ENVIRONMENT:
+                where = f"with a kernel for {', '.join(_languages(bundle, lesson))}"
+            text = f"This lesson runs {where}, which only the service's judge has. It was not tried."
             trial.findings.append(Finding(Level.note, place, "other_environment", text))
             continue
         if missing := assignments[lesson.slug].missing_modules:
