@@ -128,6 +128,7 @@ class Mute:
         (Mute, "<class 'Mute'>"),
         (Counter("aab"), "Counter({'a': 2, 'b': 1})"),
         (set(), "set()"),
+        ({"__name__": "m", "__builtins__": {}, "x": 1}, "the names that the notebook has"),
         (np.arange(3), "array([0, 1, 2])"),
         (np.zeros((2, 3)), "an array of shape (2, 3)"),
         (np.float64(2.5), "np.float64(2.5)"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import binascii
 import sys
+from itertools import islice
 from types import TracebackType
 from typing import Any
 
@@ -61,6 +62,8 @@ def show(value: Any, depth: int = 0) -> str:
     """
     kind = type(value)
     name: str = type.__getattribute__(kind, "__name__")
+    if kind is dict and any(type(key) is str and key == "__builtins__" for key in islice(value, _MOST_SHOWN)):
+        return "the names that the notebook has"
     for plain, (opening, closing) in _BRACKETS.items():
         if issubclass(kind, plain):
             items = _show_items(value, plain, depth)
