@@ -23,7 +23,7 @@ from studyhall_judge.sandbox.harmless import is_harmless
 from studyhall_judge.sandbox.lessons_own import LessonsOwn, says_the_same
 from studyhall_judge.sandbox.locked_classes import LockedClasses
 from studyhall_judge.sandbox.patterns import forget_false_patterns, pattern_caches
-from studyhall_judge.sandbox.surroundings import Surroundings
+from studyhall_judge.sandbox.surroundings import Surroundings, fingerprint_of
 from studyhall_judge.sandbox.watched import (
     Record,
     take_records,
@@ -60,6 +60,8 @@ _SIGNALS = tuple(
     if number not in (_signal.SIGKILL, _signal.SIGSTOP, _signal.SIGINT)
 )
 _IMPORT_LISTS = ("meta_path", "path_hooks")
+_MOST_READ = 4_000_000
+"""Bytes of released files that are read before a learner's first cell: more would take time that a test has not."""
 
 
 class Guards:
@@ -74,6 +76,7 @@ class Guards:
         self._own = LessonsOwn(self._cells, touched)
         self.released_files: frozenset[str] = frozenset()
         self._files: dict[str, tuple[int, ...]] = {}
+        self._contents: dict[str, tuple[int, int]] = {}
         self._records = take_records()
         self._known = {id(record.owner) for record in self._records}
         self._note_cells(self._records)
@@ -342,6 +345,11 @@ class Guards:
         self.released_files = names
         self._secret = secret
         self._files = {name: _state_of(name) for name in names}
+        left = _MOST_READ
+        for name in sorted(names - secret):
+            if (content := fingerprint_of(os.path.join(root.WORK, name), left)) is not None:
+                self._contents[name] = content
+                left -= content[1]
 
     def changed_files(self, *, after_test: bool = False) -> list[str]:
         """Return released files that are no longer what they were; each is told of once.
@@ -349,10 +357,15 @@ class Guards:
         An answer that a test calls may be meant to write to a file that learners know.
         """
         names = self._secret if after_test else self.released_files
-        changed = [name for name in names if _state_of(name) != self._files[name]]
-        for name in changed:
+        touched = [name for name in names if _state_of(name) != self._files[name]]
+        for name in touched:
             self._files[name] = _state_of(name)
-        return sorted(changed)
+        return sorted(name for name in touched if not self._is_as_it_was(name))
+
+    def _is_as_it_was(self, name: str) -> bool:
+        """Whether a file that was written to holds what it held: a table was read and saved again, for instance."""
+        content = self._contents.get(name)
+        return content is not None and fingerprint_of(os.path.join(root.WORK, name), _MOST_READ) == content
 
     def shadowing_files(self) -> list[str]:
         """Return modules beside the notebook that would hide a library, did their folder not come last."""

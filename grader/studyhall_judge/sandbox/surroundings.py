@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import posix
+import stat
 import sys
 from collections.abc import Iterable
 from typing import Any
@@ -29,7 +30,7 @@ _LARGEST = 10_000_000
 _get_folder, _change_folder = posix.getcwd, posix.chdir
 _get_status, _open_file, _read, _close = posix.stat, posix.open, posix.read, posix.close
 _put, _unset = posix.putenv, posix.unsetenv
-_encode = os.fsencode
+_encode, _hash, _is_file = os.fsencode, hash, stat.S_ISREG
 
 
 class Surroundings:
@@ -112,6 +113,14 @@ def _status_of(path: str) -> Any:
         return _get_status(path)
     except (OSError, ValueError):
         return None
+
+
+def fingerprint_of(path: str, largest: int) -> tuple[int, int] | None:
+    """Return what only the same content gives, with its size; None for what is no file or larger than that."""
+    about = _status_of(path)
+    if about is None or not _is_file(about.st_mode) or about.st_size > largest:
+        return None
+    return _hash(_content_of(path)), about.st_size
 
 
 def _content_of(path: str) -> bytes:
