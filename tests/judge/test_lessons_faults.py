@@ -78,6 +78,10 @@ def test_an_interpreter_that_cannot_compile_is_an_error_of_the_test(python):
     [
         ("assert f(1) % 2", "assert f(1) % 2"),
         ("%%time\nassert f(1)", "\nassert f(1)"),
+        ("%%capture out\nassert f(1)", "\nassert f(1)\npass"),
+        ("%%capture out\nnp.testing.assert_equal(f(1), 2)", "\nnp.testing.assert_equal(f(1), 2)\npass"),
+        ("%%capture\nf(1)", "\nf(1)\npass"),
+        ("%%capture out\nf('''a\nb''')", "\nf('''a\nb''')\npass"),
         ("%%time\n%%capture\nassert f(1)\n0.5", "\n\nassert f(1)\n0.5\npass"),
         ("\n%time x = f(1)\nassert x", "\nx = f(1)\nassert x\n"),
         ("if True:\n    %time f('a')", "if True:\n    f('a')\n"),
@@ -89,3 +93,12 @@ def test_an_interpreter_that_cannot_compile_is_an_error_of_the_test(python):
 )
 def test_magics_are_written_as_python_on_their_lines(source, python):
     assert as_python(source) == python
+
+
+@pytest.mark.parametrize("options", ["out", "out --no-stderr", "--no-display out"])
+def test_what_a_cell_prints_can_be_asked_by_name_where_nothing_is_decided(options):
+    written = as_python(f"%%capture {options}\nprint(1)\n\nprint(2)").split("\n")
+    assert written[0].startswith("with ")
+    assert written[0].endswith(" as out:")
+    assert [line.strip() for line in written[1:]] == ["print(1)", "", "print(2)", "pass"]
+    assert written[-1] == "pass"
