@@ -9,6 +9,7 @@ import os
 import socket
 import struct
 import threading
+from types import SimpleNamespace
 
 import pytest
 from studyhall_judge import cgroups
@@ -23,7 +24,7 @@ from studyhall_judge.releases import (
     top_level_names,
 )
 from studyhall_judge.report import GradeReport, GradeRequest, JudgeStatus, Progress, Release
-from studyhall_judge.sandbox import linux, seccomp
+from studyhall_judge.sandbox import linux, seccomp, shell
 from studyhall_judge.server import SocketInUse, bind, serve
 
 # The system call filter, run by a small machine of our own
@@ -481,3 +482,18 @@ def test_a_frame_above_the_limit_is_not_sent(monkeypatch):
     monkeypatch.setattr("studyhall_judge.frames.MAX_FRAME", 10)
     with pytest.raises(FrameError):
         asyncio.run(write_frame(None, {"type": "x" * 20}))
+
+
+@pytest.mark.parametrize("name", ["waitpid-0", "asyncio-waitpid-0"])
+def test_a_script_in_a_cell_is_waited_for_by_whatever_name_asyncio_gives_its_thread(name):
+    ends = threading.Event()
+
+    class Waiting(threading.Thread):
+        def join(self, timeout=None):
+            ends.set()
+            super().join(timeout)
+
+    thread = Waiting(target=ends.wait, name=name, daemon=True)
+    thread.start()
+    shell._stop_loop(SimpleNamespace(stop_event_loop=lambda: None))
+    assert ends.is_set()

@@ -320,7 +320,7 @@ class JudgeShell(InteractiveShell):
 
 def _stop_loop(scripts: Any) -> None:
     for thread in threading.enumerate():
-        if thread.name.startswith(_WAITING_FOR_A_PROCESS):
+        if _WAITING_FOR_A_PROCESS in thread.name:  # newer ones write asyncio- before it
             thread.join()
     if hasattr(scripts, "stop_event_loop"):
         scripts.stop_event_loop()
