@@ -277,12 +277,7 @@ def check(
             "--run", help="Also run each lesson's own solution, and an untouched copy, in the judge."
         ),
     ] = False,
-    lesson: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Run only lessons whose names match, such as 'week-1*'; may be given several times."
-        ),
-    ] = None,
+    lesson: Annotated[list[str] | None, typer.Option(help="Run only lessons named so, as 'week-1*'.")] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Lessons at a time (0: one per processor).")] = 0,
 ) -> None:
     """Check a course folder before publishing it."""
