@@ -58,6 +58,18 @@ def test_a_narrow_window_never_scrolls_the_page_sideways(sign_in, tab):
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
 
 
+def test_results_leave_a_notebook_room_in_a_narrow_or_zoomed_window(sign_in):
+    """The outline gives way: Lab would squeeze the notebook to a strip without its Submit button."""
+    page = sign_in("lucia")
+    page.set_viewport_size({"width": 640, "height": 800})
+    open_lab(page)
+    open_lesson(page)
+    page.get_by_role("tab", name="Results").click()
+    expect(page.get_by_test_id("result-panel")).to_be_visible()
+    expect(page.get_by_test_id("outline")).to_be_hidden()
+    expect(page.get_by_test_id("submit-button")).to_be_visible()
+
+
 IN_DIALOG = "document.activeElement === document.body || !!document.activeElement.closest('dialog')"
 DIALOGS = {
     "policy": ("column-policy", "policy-dialog"),
