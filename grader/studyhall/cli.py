@@ -235,8 +235,7 @@ def publish(
             published = publishing.publish_as_operator(path)
     except publishing.PublishError as error:
         raise _fail(str(error)) from error
-    state = "published" if published["changed"] else "unchanged since it was published"
-    console.print(f"{published['title']}: release {published['release']}, {state}.")
+    console.print(f"{published['title']}: release {published['release']}, {publishing.state_of(published)}.")
     table = Table(box=None, pad_edge=False)
     for heading in ("Lesson", "Change", "Tests", "Points"):
         table.add_column(heading, justify="right" if heading in {"Tests", "Points"} else "left")
