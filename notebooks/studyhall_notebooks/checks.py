@@ -73,6 +73,7 @@ def check_bundle(bundle: CourseBundle) -> list[Finding]:
     findings = [Finding(Level.note, ".", "left_aside", note) for note in bundle.notes]
     shown: set[str] = set()
     unread_lessons: set[str] = set()
+    without_tests: set[str] = set()
     for lesson in bundle.course.lessons:
         content = bundle.lessons[lesson.slug]
         has_tests = unread = False
@@ -92,6 +93,7 @@ def check_bundle(bundle: CourseBundle) -> list[Finding]:
         if unread:
             unread_lessons.add(lesson.slug)
         elif not has_tests:
+            without_tests.add(lesson.slug)
             findings.append(
                 Finding(
                     Level.note,
@@ -100,6 +102,17 @@ def check_bundle(bundle: CourseBundle) -> list[Finding]:
                     "No cell of this lesson is graded, so learners can read it but not submit it.",
                 )
             )
+    findings.extend(
+        Finding(
+            Level.warning,
+            "course.yaml",
+            "never_opens",
+            f"The lesson {lesson.slug} can never open: it comes after {lesson.after.lesson}, which has no graded cell "
+            "and gives no score. Name another lesson, or grade a cell there.",
+        )
+        for lesson in bundle.course.lessons
+        if lesson.after is not None and lesson.after.lesson in without_tests
+    )
     findings.extend(
         Finding(
             Level.warning,

@@ -164,6 +164,31 @@ questions:
     assert [finding.code for finding in check_course(root)] == ["not_json"]
 
 
+def test_a_lesson_after_one_that_gives_no_score_is_told_never_to_open(write_course, make):
+    course = """
+slug: c
+title: C
+units:
+  - slug: u
+    title: U
+    lessons:
+      - slug: reading
+      - {slug: first, after: {lesson: reading}}
+      - {slug: second, after: {lesson: first}}
+"""
+    graded_notebook = make.notebook_bytes(make.answer(), graded(make, test={"title": "T"}))
+    root = write_course(
+        {
+            "course.yaml": course,
+            "source/reading/reading.ipynb": make.notebook_bytes(make.cell("markdown", "Read")),
+            "source/first/first.ipynb": graded_notebook,
+            "source/second/second.ipynb": graded_notebook,
+        }
+    )
+    (message,) = [finding.message for finding in check_course(root) if finding.code == "never_opens"]
+    assert message.startswith("The lesson first can never open")
+
+
 def test_a_quiz_in_a_lessons_folder_is_told_to_be_moved(write_course, make):
     cell = make.cell("markdown", "Quiz", {"studyhall": {"quiz": {"id": "q"}}})
     root = write_course(
