@@ -68,7 +68,7 @@ def _refusal(error: dict[str, Any], course: str) -> str:
         return (
             f"You do not teach a course “{course}” here. Is that the slug in course.yaml? A course that is not "
             "here yet is published by an operator the first time, without STUDYHALL_TOKEN. They make "
-            "you its instructor."
+            "you its instructor. To try it out on your own machine, start Studyhall with --course and the folder."
         )
     return str(error["message"])
 

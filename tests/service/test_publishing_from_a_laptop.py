@@ -13,7 +13,7 @@ from studyhall.publish import PublishError, publish_over_http, state_of
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("not_enrolled", r"do not teach.*“python-foundations”.*operator"),
+        ("not_enrolled", r"do not teach.*“python-foundations”.*operator.*--course"),
         ("not_signed_in", r"STUDYHALL_TOKEN is not accepted.*token page"),
         ("course_invalid", "The course can't be read."),
     ],
