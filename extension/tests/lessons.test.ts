@@ -10,6 +10,7 @@ import {
   titleFromGradeId,
   withoutLesson
 } from '../src/courses/place';
+import { passedOf } from '../src/courses/progress';
 import { failingLine, isBlank } from '../src/submissions/python_text';
 
 function lesson(title: string): OutlineLesson {
@@ -24,6 +25,13 @@ const OUTLINE: Outline = {
     { slug: 'data', title: 'Data', lessons: [lesson('Tables'), lesson('Loops over tables')] }
   ]
 };
+
+test('what is only there to be read counts neither as passed nor as to be passed', () => {
+  const of = (state: string, has_tests: boolean): OutlineLesson =>
+    ({ state, has_tests }) as OutlineLesson;
+  const lessons = [of('passed', true), of('started', true), of('started', false)];
+  assert.deepEqual(passedOf(lessons), { passed: 1, total: 2 });
+});
 
 test('the filter keeps lessons with every word and drops empty units', () => {
   const titles = (query: string): string[] =>

@@ -56,6 +56,17 @@ test('drafts are saved one after the other, the last one last', async context =>
   assert.deepEqual(hand.waiting, []);
 });
 
+test('whoever types without a pause is saved meanwhile', async context => {
+  const { hand, model } = quiz(context);
+  await hand.answer('quiz', UNDER_WAY);
+  for (const text of ['a', 'ab', 'abc', 'abcd', 'abcde']) {
+    model.answer('q', text);
+    context.mock.timers.tick(SAVE_MS / 8);
+    await settle();
+  }
+  assert.deepEqual(hand.waiting, ['saveQuizAnswers']);
+});
+
 test('a draft that comes too late for its attempt is no failure of the answers', async context => {
   const { hand, model } = quiz(context);
   await hand.answer('quiz', UNDER_WAY);

@@ -51,18 +51,11 @@ def check_and_run(path: Path, *, lessons: Sequence[str], jobs: int) -> int:
 
 def _show(findings: Sequence[Finding], out: Console) -> int:
     levels = {finding.level for finding in findings}
-    if findings:
-        table = Table(box=None, pad_edge=False)
-        for heading in ("", "Where", "What"):
-            table.add_column(heading, overflow="fold")
-        for finding in findings:
-            table.add_row(
-                finding.level.value,
-                Text(finding.where),
-                Text(finding.message),
-                style=_STYLES.get(finding.level, ""),
-            )
-        out.print(table)
+    for finding in findings:
+        # A line each, and not a table, which breaks the names of files in pieces that nobody can search for or copy.
+        style = _STYLES.get(finding.level, "")
+        words = ((f"{finding.level.value:7}  ", style), (finding.where, "bold"), f": {finding.message}")
+        out.print(Text.assemble(*words), overflow="ignore")
     if levels <= {Level.note}:
         out.print("Nothing to complain about.", style="green")
     return 1 if Level.error in levels else 0

@@ -23,14 +23,15 @@ from studyhall.administration.members import approve, decline, joining, owners, 
 from studyhall.administration.rosters import roster
 from studyhall.administration.terminal import cohorts, organizations
 from studyhall.moving_out.terminal import moving_out
+from studyhall.version_option import version_option
 
 app = typer.Typer(
     name="studyhall",
-    help="The Jupyter classroom: lessons as notebooks, hidden tests judged in a sandbox.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.callback()(version_option)
 database = typer.Typer(help="The database.", no_args_is_help=True)
 app.add_typer(database, name="db")
 nbgrader = typer.Typer(help="nbgrader's own command over Studyhall.", no_args_is_help=True)
@@ -71,7 +72,7 @@ def run(
     data: Annotated[
         Path | None, typer.Option(help="Folder that everything is kept in (STUDYHALL_DATA, else .studyhall).")
     ] = None,
-    port: Annotated[int, typer.Option(help="Port that the browser opens.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port that the browser opens.")] = 8000,
     host: Annotated[str, typer.Option(help="Address of this machine to listen on.")] = "127.0.0.1",
     course: Annotated[Path | None, typer.Option(help="Course folder to publish.")] = None,
 ) -> None:
@@ -206,7 +207,7 @@ def doctor(
     data: Annotated[
         Path | None, typer.Option(help="Data folder to look at (STUDYHALL_DATA, else .studyhall).")
     ] = None,
-    port: Annotated[int, typer.Option(help="Port that the browser opens.")] = 8000,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port that the browser opens.")] = 8000,
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
@@ -235,8 +236,7 @@ def publish(
             published = publishing.publish_as_operator(path)
     except publishing.PublishError as error:
         raise _fail(str(error)) from error
-    state = "published" if published["changed"] else "unchanged since it was published"
-    console.print(f"{published['title']}: release {published['release']}, {state}.")
+    console.print(f"{published['title']}: release {published['release']}, {publishing.state_of(published)}.")
     table = Table(box=None, pad_edge=False)
     for heading in ("Lesson", "Change", "Tests", "Points"):
         table.add_column(heading, justify="right" if heading in {"Tests", "Points"} else "left")

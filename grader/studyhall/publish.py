@@ -30,6 +30,8 @@ def publish_over_http(path: Path, *, url: str, token: str) -> dict[str, Any]:
         raise PublishError(
             "STUDYHALL_URL is not set. Give it the service's address, such as https://hub.example/services/studyhall."
         )
+    if not url.startswith(("https://", "http://")):
+        raise PublishError(f"STUDYHALL_URL is {url}, which lacks its beginning: https:// or http://.")
     bundle = _load(path)
     body = json.dumps({"files": _files(path)}).encode()
     request = urllib.request.Request(  # noqa: S310 - the address is the person's own setting
@@ -56,12 +58,17 @@ def publish_over_http(path: Path, *, url: str, token: str) -> dict[str, Any]:
 
 
 def _refusal(error: dict[str, Any], course: str) -> str:
-    """Return why the service refused; to an author, the way to a first release instead of the way into a course."""
+    """Return why the service refused; to an author at a terminal, the way out from there."""
+    if error["code"] == "not_signed_in":
+        return (
+            "STUDYHALL_TOKEN is not accepted: it is mistyped, has run out or was taken back. Make a new one on the "
+            "hub's token page and set it again."
+        )
     if error["code"] == "not_enrolled":
         return (
             f"You do not teach a course “{course}” here. Is that the slug in course.yaml? A course that is not "
             "here yet is published by an operator the first time, without STUDYHALL_TOKEN. They make "
-            "you its instructor."
+            "you its instructor. To try it out on your own machine, start Studyhall with --course and the folder."
         )
     return str(error["message"])
 
@@ -110,6 +117,15 @@ def publish_as_operator(path: Path) -> dict[str, Any]:
         raise PublishError("The database can't be reached. Check STUDYHALL_DATABASE_URL.") from error
     except (ConfigurationError, StudyhallError) as error:
         raise PublishError(str(error)) from error
+
+
+def state_of(published: dict[str, Any]) -> str:
+    """Return what a publication did, in words: the same content is one release, also when it is gone back to."""
+    if published["changed"]:
+        return "published"
+    if any(lesson["change"] != "unchanged" for lesson in published["lessons"]):
+        return "published before; the course is back at it"
+    return "unchanged since it was published"
 
 
 def _load(path: Path) -> Any:

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict
 GRADE_ID: Final = re.compile(r"[a-zA-Z0-9_\-]+")
 BEGIN_HIDDEN: Final = "BEGIN HIDDEN TESTS"
 END_HIDDEN: Final = "END HIDDEN TESTS"
-_LONGEST_TITLE: Final = 200
-_LONGEST_HINT: Final = 2000
+LONGEST_TITLE: Final = 200
+LONGEST_HINT: Final = 2000
 
 
 class CellRole(StrEnum):
@@ -166,8 +166,8 @@ def tests_of(notebook: NotebookNode, stem: str) -> list[TestInfo]:
         tests.append(
             TestInfo(
                 id=f"{stem}/{identifier}",
-                title=(title or title_from_grade_id(identifier))[:_LONGEST_TITLE],
-                hint=hint[:_LONGEST_HINT],
+                title=(title or title_from_grade_id(identifier))[:LONGEST_TITLE],
+                hint=hint[:LONGEST_HINT],
                 points=points(cell),
                 hidden=is_hidden_test(cell.source) or told.get("hidden") is True,
                 manual=role is not CellRole.test or cell.cell_type != "code",

@@ -7,7 +7,7 @@ know.
 import copy
 import re
 from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AST
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -37,6 +37,7 @@ from studyhall_notebooks.release import (
     language_of,
     learner_version,
 )
+from studyhall_notebooks.slips import always_true_assert, missing_pictures, slips_of
 
 DEFAULT_ENVIRONMENT = "default"
 """The environment of lessons that name none: an interpreter of Python."""
@@ -76,17 +77,21 @@ def check_bundle(bundle: CourseBundle) -> list[Finding]:
     """Return every finding about a course that is loaded."""
     findings = [Finding(Level.note, ".", "left_aside", note) for note in bundle.notes]
     shown: set[str] = set()
+    unread_lessons: set[str] = set()
+    without_tests: set[str] = set()
     for lesson in bundle.course.lessons:
         content = bundle.lessons[lesson.slug]
-        has_tests = False
+        has_tests = unread = False
         for stem, data in content.notebooks.items():
             where = f"source/{lesson.source_folder}/{stem}.ipynb"
             try:
                 notebook = read_notebook(data)
             except NotebookError as error:
                 findings.append(Finding(Level.error, where, error.code, error.message))
+                unread = True
                 continue
             findings.extend(check_notebook(notebook, where=where, options=bundle.options))
+            findings.extend(_picture_findings(notebook, where, content.files))
             findings.extend(_trust_findings(notebook, where))
             if lesson.environment == DEFAULT_ENVIRONMENT and (language := foreign_language(notebook)):
                 findings.append(
@@ -100,7 +105,10 @@ def check_bundle(bundle: CourseBundle) -> list[Finding]:
                 )
             has_tests = has_tests or bool(tests_of(notebook, stem))
             findings.extend(_quiz_findings(notebook, where, lesson.slug, bundle, shown))
-        if not has_tests:
+        if unread:
+            unread_lessons.add(lesson.slug)
+        elif not has_tests:
+            without_tests.add(lesson.slug)
             findings.append(
                 Finding(
                     Level.note,
@@ -112,12 +120,23 @@ def check_bundle(bundle: CourseBundle) -> list[Finding]:
     findings.extend(
         Finding(
             Level.warning,
+            "course.yaml",
+            "never_opens",
+            f"The lesson {lesson.slug} can never open: it comes after {lesson.after.lesson}, which has no graded cell "
+            "and gives no score. Name another lesson, or grade a cell there.",
+        )
+        for lesson in bundle.course.lessons
+        if lesson.after is not None and lesson.after.lesson in without_tests
+    )
+    findings.extend(
+        Finding(
+            Level.warning,
             f"quizzes/{quiz.id}.yaml",
             "quiz_never_shown",
             f"No notebook shows this quiz. Add a quiz cell to the lesson {quiz.lesson}.",
         )
         for quiz in bundle.quizzes.values()
-        if quiz.id not in shown
+        if quiz.id not in shown and quiz.lesson not in unread_lessons
     )
     return findings
 
@@ -148,6 +167,7 @@ def check_notebook(
         else:
             findings.extend(_leak_findings(notebook, learner, where, options))
     findings.extend(_mark_findings(notebook, where, options))
+    findings.extend(_slip_findings(notebook, where, options))
     findings.extend(_habit_findings(notebook, where, options))
     findings.extend(_network_findings(notebook, where))
     return findings
@@ -277,6 +297,18 @@ def _mark_findings(notebook: NotebookNode, where: str, options: ReleaseOptions) 
             )
 
 
+def _slip_findings(notebook: NotebookNode, where: str, options: ReleaseOptions) -> Iterable[Finding]:
+    for index, cell in enumerate(notebook.cells):
+        for slip in slips_of(cell, options):
+            yield Finding(Level.warning, f"{where}, cell {index + 1}", slip.code, slip.message)
+
+
+def _picture_findings(notebook: NotebookNode, where: str, files: Collection[str]) -> Iterable[Finding]:
+    for index, cell in enumerate(notebook.cells):
+        for slip in missing_pictures(cell, files):
+            yield Finding(Level.warning, f"{where}, cell {index + 1}", slip.code, slip.message)
+
+
 def _end_without_begin(source: str, begin: str, end: str) -> int | None:
     """Return the number of the first line that ends a region outside of one."""
     inside = False
@@ -330,6 +362,15 @@ def _habit_findings(notebook: NotebookNode, where: str, options: ReleaseOptions)
             yield Finding(Level.warning, place, "no_answer_before", "No answer cell stands before this test.")
         for code, level, message in _test_habits(cell, test, options):
             yield Finding(level, place, code, message)
+        always = always_true_assert(cell.source) if python else None
+        if always is not None:
+            yield Finding(
+                Level.warning,
+                place,
+                "assert_always_true",
+                f"The assert in line {always} is about a tuple, which always holds. Write it without the brackets "
+                'around both: assert condition, "message".',
+            )
         broken = _broken_line(cell.source) if python else None
         if broken is not None:
             yield Finding(
@@ -422,7 +463,12 @@ def _quiz_findings(
                 Level.error,
                 place,
                 "unknown_quiz",
-                f"There is no quizzes/{identifier}.yaml. Add it or mend the cell.",
+                f"There is no quizzes/{identifier}.yaml. "
+                + (
+                    "The file lies in the lesson's folder, where learners would get it with its answers: move it."
+                    if f"{identifier}.yaml" in bundle.lessons[lesson].files
+                    else "Add it or mend the cell."
+                ),
             )
             continue
         if quiz.lesson != lesson:

@@ -7,7 +7,7 @@ become the lessons of one unit.
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self, TypeVar
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     AwareDatetime,
@@ -16,7 +16,6 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
@@ -27,7 +26,7 @@ from studyhall_notebooks.nbgrader_settings import NbgraderSettings, read_nbgrade
 from studyhall_notebooks.parsing import read_notebook
 from studyhall_notebooks.quiz import Quiz
 from studyhall_notebooks.release import ReleaseOptions
-from studyhall_notebooks.strict_yaml import MAX_YAML_BYTES, YamlError, load_yaml
+from studyhall_notebooks.settings_files import read_settings
 
 SLUG_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 Slug = Annotated[str, StringConstraints(pattern=SLUG_PATTERN)]
@@ -39,7 +38,6 @@ def _nothing_is_none(value: Any) -> Any:
     return None if isinstance(value, str) and value.strip() in ("", "~", "null") else value
 
 
-_Model = TypeVar("_Model", bound=BaseModel)
 _Optional = BeforeValidator(_nothing_is_none)
 
 
@@ -199,7 +197,7 @@ def _lesson_named(folder: CourseFolder, source: Path, name: str, notes: list[str
     yaml_path = folder.root / "course.yaml"
     if folder.exists(yaml_path):
         try:
-            lessons = _model(folder, yaml_path, Course).lessons
+            lessons = read_settings(folder, yaml_path, Course).lessons
         except CourseError as error:
             notes.append(f"{error} The lesson's settings in it are left aside.")
         else:
@@ -228,7 +226,7 @@ def load_course(path: Path | str, *, limits: FolderLimits = DEFAULT_LIMITS) -> C
     source = _source(folder, settings)
     yaml_path = folder.root / "course.yaml"
     if folder.exists(yaml_path):
-        course = _model(folder, yaml_path, Course)
+        course = read_settings(folder, yaml_path, Course)
     else:
         course = _course_of_folders(folder, source, settings)
     lessons: dict[str, LessonBundle] = {}
@@ -254,6 +252,12 @@ def slugify(name: str) -> str:
 def _source(folder: CourseFolder, settings: NbgraderSettings) -> Path:
     source = folder.root / settings.source_directory
     if not folder.exists(source) or not folder.checked(source).is_dir():
+        for above in folder.root.parents[:2]:
+            inside = (above / settings.source_directory, above / "quizzes")
+            if (above / settings.source_directory).is_dir() and any(map(folder.root.is_relative_to, inside)):
+                raise CourseError(
+                    ".", "This folder is a part of a course.", f"Name the whole course's folder: {above}"
+                )
         raise CourseError(
             settings.source_directory,
             "There is no such folder in the course.",
@@ -302,39 +306,6 @@ def _cells_of(folder: CourseFolder, path: str) -> tuple[dict[str, Any], ...]:
         raise CourseError(path, error.message, "") from error
 
 
-def _model(folder: CourseFolder, path: Path, kind: type[_Model]) -> _Model:
-    """Read a YAML file into a model; every error names the file, the place in it and what would be right."""
-    shown = folder.shown(path)
-    try:
-        content = load_yaml(folder.read(path, MAX_YAML_BYTES).decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise CourseError(shown, "This file is not UTF-8 text.", "Save it as UTF-8.") from error
-    except YamlError as error:
-        raise CourseError(shown, f"{error}.", "Mend the YAML.") from error
-    if not isinstance(content, dict):
-        raise CourseError(shown, "This file holds no settings.", "Write them as `name: value` lines.")
-    try:
-        return kind.model_validate(content)
-    except ValidationError as error:
-        raise CourseError(shown, _first_problem(error), "Mend this in the file.") from error
-
-
-def _first_problem(error: ValidationError) -> str:
-    """Return the first problem in words, its place as people count: units, 1, lessons, 2, due."""
-    problem = error.errors(include_url=False)[0]
-    place = ", ".join(str(step + 1) if isinstance(step, int) else str(step) for step in problem["loc"])
-    found = problem["input"]
-    if problem["type"] == "missing":
-        return f"{place} is missing."
-    if problem["type"] == "extra_forbidden":
-        return f"{place} is not a setting that is known here."
-    words = problem["msg"].removeprefix("Value error, ")
-    shown = f" (found {str(found)[:80]!r})" if isinstance(found, str) else ""
-    if problem["type"].startswith("timezone_") or "datetime" in problem["type"]:
-        return f"{place} must be a time with its zone, such as 2027-01-31T18:00:00Z{shown}."
-    return f"{place}: {words[:1].lower()}{words[1:]}{shown}." if place else f"{words[:1].upper()}{words[1:]}."
-
-
 def _course_of_folders(folder: CourseFolder, source: Path, settings: NbgraderSettings) -> Course:
     lessons: list[Lesson] = []
     taken: set[str] = set()
@@ -372,6 +343,10 @@ def _folders_left_out(folder: CourseFolder, source: Path, course: Course) -> lis
         for entry in folder.entries(source)
         if entry.name not in used and folder.checked(entry).is_dir() and _notebook_paths(folder, entry)
     ]
+    notes.extend(
+        f"{folder.shown(entry)}: a notebook beside the lessons' folders is not published; give it a folder of its own"
+        for entry in _notebook_paths(folder, source)
+    )
     if folder.exists(folder.root / "course.yml") and not folder.exists(folder.root / "course.yaml"):
         notes.append("course.yml: only a file named course.yaml is read")
     return notes
@@ -471,7 +446,7 @@ def _quizzes(folder: CourseFolder, course: Course) -> dict[str, Quiz]:
     for path in folder.entries(place):
         if path.suffix not in (".yaml", ".yml"):
             continue
-        quiz = _model(folder, path, Quiz)
+        quiz = read_settings(folder, path, Quiz)
         if quiz.id != path.stem:
             raise CourseError(
                 folder.shown(path),

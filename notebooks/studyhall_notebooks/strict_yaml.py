@@ -5,12 +5,23 @@ and no repeated keys (the first would be lost without a word). pydantic turns th
 times.
 """
 
+import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 import yaml
 
 MAX_YAML_BYTES: Final = 500_000
 _MAX_DEPTH: Final = 30
+_NEED_QUOTES: Final = "`@%*&!|>"
+_WORDS: Final = {
+    r"'\t'": "indent with spaces; there is a tab",
+    "mapping values are not allowed": "a colon too many, or a line that is indented wrongly; put quotes around a text "
+    "that holds a colon",
+    "expected <block end>": "this line is indented otherwise than the lines that it belongs to",
+    "could not find expected ':'": "a line has no colon after its name",
+}
+"""What PyYAML says of the commonest mistakes, and what people should read."""
 
 
 class YamlError(Exception):
@@ -26,7 +37,8 @@ class _Loader(yaml.BaseLoader):
         if self.check_event(yaml.AliasEvent):
             event = self.peek_event()  # type: ignore[no-untyped-call] # the stubs leave it out
             raise YamlError(
-                f"line {event.start_mark.line + 1}: aliases (*name) are not allowed; write the value again"
+                f"line {event.start_mark.line + 1}: aliases (*name) are not allowed; write the value again, "
+                "or put quotes around a text that begins with *"
             )
         self.depth += 1
         if self.depth > _MAX_DEPTH:
@@ -58,6 +70,41 @@ def load_yaml(text: str) -> Any:
         return yaml.load(text, Loader=_Loader)  # noqa: S506 - the loader above builds nothing but texts
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise YamlError(f"{where}{error.problem or error.context or 'this is not YAML'}") from error
+        raise YamlError(f"{where}{_in_words(error)}") from error
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise YamlError("this is not YAML text") from error
+
+
+def line_of(text: str, place: Sequence[str | int]) -> int | None:
+    """Return the line, from 1, where a value of a YAML text that `load_yaml` can read stands, or its nearest parent."""
+    node = yaml.compose(text, Loader=_Loader)
+    line: int | None = None
+    for step in place:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((key, value) for key, value in node.value if key.value == step), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line
+
+
+def _in_words(error: yaml.MarkedYAMLError) -> str:
+    """Say what a person did that YAML cannot read, for the mistakes that people make; else what PyYAML says."""
+    said = error.problem or error.context or "this is not YAML"
+    begun = error.context_mark.line + 1 if error.context_mark else None
+    if "quoted scalar" in (error.context or ""):
+        return f"the quote that begins in line {begun} never ends"
+    if "flow" in (error.context or ""):
+        return f"a comma or a closing bracket is missing in what begins in line {begun}"
+    for sign, words in _WORDS.items():
+        if sign in said:
+            return words
+    first = re.search(r"found (?:character )?'(.)'", said)
+    if first and first[1] in _NEED_QUOTES:
+        return f"put quotes around a text that begins with {first[1]}"
+    return said

@@ -58,6 +58,47 @@ def test_a_narrow_window_never_scrolls_the_page_sideways(sign_in, tab):
     assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") == 0
 
 
+def test_results_leave_a_notebook_room_in_a_narrow_or_zoomed_window(installation, sign_in):
+    """The outline gives way: Lab would squeeze the notebook to a strip without its Submit button."""
+    # A workspace of its own: Lab keeps its layout, and other tests look for the outline.
+    page = sign_in("lucia")
+    open_lab(page)
+    page.goto(f"{installation.url}/user/lucia/lab/workspaces/narrow")
+    page.set_viewport_size({"width": 640, "height": 800})
+    open_lab(page)
+    open_lesson(page)
+    page.get_by_role("tab", name="Results").click()
+    expect(page.get_by_test_id("result-panel")).to_be_visible()
+    expect(page.get_by_test_id("outline")).to_be_hidden()
+    expect(page.get_by_test_id("submit-button")).to_be_visible()
+
+
+def test_a_quiz_is_answered_and_tried_again_with_the_keyboard(installation, sign_in):
+    page = sign_in("lucia")
+    open_lab(page)
+    page.goto(f"{installation.url}/user/lucia/lab/workspaces/quiz")
+    open_lab(page)
+    open_lesson(page)
+    quiz = page.get_by_test_id("quiz-card-names-quiz")
+    quiz.scroll_into_view_if_needed()
+    # What is asked is heard with the group and with the field, not only the words "Your answer".
+    expect(quiz.get_by_label("Your answer")).to_have_accessible_description(re.compile(r"Which type does"))
+    quiz.get_by_role("radio").first.focus()
+    page.keyboard.press("Space")
+    expect(quiz.get_by_text("1 of 2 answered")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(quiz.get_by_label("Your answer")).to_be_focused()
+    page.keyboard.type("float")
+    page.keyboard.press("Enter")
+    expect(quiz.get_by_test_id("quiz-score")).to_be_visible()
+    expect(quiz.get_by_role("heading", level=3)).to_be_focused()
+    assert violations(page, '[data-testid="quiz-card-names-quiz"]') == []
+    page.keyboard.press("Tab")
+    expect(quiz.get_by_test_id("quiz-try-again")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(quiz.get_by_role("radio").first).to_be_focused()
+
+
 IN_DIALOG = "document.activeElement === document.body || !!document.activeElement.closest('dialog')"
 DIALOGS = {
     "policy": ("column-policy", "policy-dialog"),

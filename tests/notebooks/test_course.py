@@ -217,12 +217,47 @@ def test_settings_that_lead_nowhere_good(write_course, tmp_path, config, words):
         ({"quizzes/q.yaml": QUIZ.replace("points: 5", "answer: x")}, "use accepted here"),
         ({"quizzes/other.yaml": QUIZ}, "calls itself q"),
         ({"quizzes/q.yml": QUIZ}, "two files"),
-        ({"quizzes/q.yaml": QUIZ.replace("multiple_choice", "essay")}, "type"),
+        ({"quizzes/q.yaml": QUIZ.replace("multiple_choice", "essay")}, "type must be 'multiple_choice' or"),
+        ({"course.yaml": "slug: a\ntitle: Bread: a start\n"}, "Line 2: a colon too many"),
+        ({"course.yaml": "slug: a\nunits:\n\t- slug: b\n"}, "Line 3: indent with spaces"),
+        ({"course.yaml": "slug: a\nunits:\n  - slug: b\n   title: c\n"}, "Line 4: "),
+        ({"course.yaml": 'slug: a\ntitle: "Bread\nlanguage: en\n'}, "the quote that begins in line 2"),
+        ({"course.yaml": "slug: a\ntitle: `Bread`\n"}, "quotes around a text that begins with `"),
+        ({"course.yaml": "slug: a\ntitle: *Bread*\n"}, "quotes around a text that begins with *"),
+        ({"course.yaml": "slug: a\nunits: [b, c\n"}, "bracket is missing in what begins in line 2"),
+        ({"course.yaml": COURSE.replace("slug: small", "slug: small one")}, "Line 1: slug may hold only"),
+        ({"course.yaml": COURSE.replace("title: A small", "title: #A small")}, "begins with # needs quotes"),
+        (
+            {"course.yaml": COURSE.replace("minutes: 5", "minutes: 5 min")},
+            "must be a whole number (found '5 min')",
+        ),
+        (
+            {"course.yaml": "slug: a\nunits:\n  - {slug: b, lessons: [first]}\n"},
+            "lessons, 1 must be settings",
+        ),
     ],
 )
 def test_mistakes_are_named_with_their_place(write_course, files, change, words):
     contents = {name: content for name, content in {**files, **change}.items() if content is not None}
     assert words in refused(write_course(contents))
+
+
+def test_all_mistakes_of_a_file_are_named_at_once(write_course, files):
+    course = COURSE.replace("slug: small\n", "").replace("minutes", "minuets")
+    message = refused(write_course({**files, "course.yaml": course}))
+    assert "slug is missing" in message
+    assert "minuets is not a setting" in message
+
+
+@pytest.mark.parametrize("part", ["source", "source/first", "quizzes"])
+def test_a_part_of_a_course_leads_to_the_whole(write_course, files, part):
+    root = write_course(files)
+    assert f"Name the whole course's folder: {root.resolve()}" in refused(root / part)
+
+
+def test_a_notebook_beside_the_lessons_is_noted(write_course, files):
+    bundle = load_course(write_course({**files, "source/loose.ipynb": NOTEBOOK}))
+    assert any("source/loose.ipynb" in note for note in bundle.notes)
 
 
 def test_no_course_at_all(tmp_path):

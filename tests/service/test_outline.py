@@ -1,5 +1,6 @@
 """What a learner is told to go on with: never a lesson that takes nothing from them any more."""
 
+import json
 import shutil
 
 import pytest
@@ -31,6 +32,20 @@ async def test_a_closed_lesson_is_not_gone_on_with(classroom, tmp_path):
     await classroom.data("POST", f"/courses/python-foundations/lessons/{FIRST}/start", token=lea, json={})
     assert (await classroom.data("GET", OUTLINE, token=lea))["continue"]["lesson"] == FIRST
     await classroom.publish(course(tmp_path / "closed", ["closes: 2020-01-01T00:00:00Z"]))
+    assert (await classroom.data("GET", OUTLINE, token=lea))["continue"]["lesson"] == SECOND
+
+
+@pytest.mark.asyncio
+async def test_a_lesson_that_is_only_read_is_gone_on_with_once(classroom, tmp_path):
+    folder = course(tmp_path / "reading", [])
+    file = folder / "source" / FIRST / f"{FIRST}.ipynb"
+    notebook = json.loads(file.read_text())
+    notebook["cells"] = [cell for cell in notebook["cells"] if not cell["metadata"]]
+    file.write_text(json.dumps(notebook))
+    await classroom.publish(folder)
+    lea = classroom.token("lea")
+    assert (await classroom.data("GET", OUTLINE, token=lea))["continue"]["lesson"] == FIRST
+    await classroom.data("POST", f"/courses/python-foundations/lessons/{FIRST}/start", token=lea, json={})
     assert (await classroom.data("GET", OUTLINE, token=lea))["continue"]["lesson"] == SECOND
 
 

@@ -190,3 +190,12 @@ async def test_a_release_that_is_too_large_is_refused_before_anything_is_stored(
             "POST", f"{COURSE}/releases", token=ines, json=upload(), status=413, code="too_large"
         )
         assert "STUDYHALL_MAX_RELEASE_BYTES" in error["message"]
+
+
+@pytest.mark.asyncio
+async def test_a_page_that_is_asked_otherwise_than_by_a_browser_is_no_fault_of_the_service(classroom):
+    headers = {"Authorization": f"token {classroom.token('ines', STAFF_SCOPES)}"}
+    page = await classroom.http.post(f"{classroom.url}/courses", headers=headers)
+    assert page.status_code == 405
+    assert "not for this method" in page.text
+    assert "our side" not in page.text

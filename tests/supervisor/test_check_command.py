@@ -21,3 +21,12 @@ def test_brackets_in_a_title_are_printed_as_they_are(tmp_path):
     ran = CliRunner().invoke(app, ["check", str(course)], env={"COLUMNS": "1000"})
     assert ran.exit_code == 0, ran.output
     assert "Sums of [bold] lists [/dim]" in " ".join(ran.output.split())
+
+
+def test_a_finding_is_one_line_that_names_its_file_whole(tmp_path):
+    lesson = tmp_path / "course" / "source" / "a-lesson-with-a-name-that-is-rather-long-for-a-narrow-terminal"
+    lesson.mkdir(parents=True)
+    (lesson / "first notebook.ipynb").write_text("no notebook")
+    ran = CliRunner().invoke(app, ["check", str(tmp_path / "course")], env={"COLUMNS": "60"})
+    assert ran.exit_code == 1
+    assert f"error    source/{lesson.name}/first notebook.ipynb: This file is not" in ran.output

@@ -4,7 +4,9 @@ import socket
 import stat
 
 import pytest
-from studyhall.supervisor import lock
+from studyhall import __version__
+from studyhall.cli import app
+from studyhall.supervisor import lock, ports
 from studyhall.supervisor.errors import (
     AlreadyRunningError,
     DataFolderError,
@@ -16,6 +18,7 @@ from studyhall.supervisor.installation import find_course, lay_out, open_data_fo
 from studyhall.supervisor.keys import DEMO_PEOPLE, easy_password, kept_keys, write_accounts
 from studyhall.supervisor.launch import clean_environment, package_folder, tail
 from studyhall.supervisor.ports import check_free, check_loopback, is_free, reserved_port
+from typer.testing import CliRunner
 
 
 def mode(path) -> int:
@@ -132,6 +135,24 @@ def test_a_taken_port_is_one_sentence_with_another_port():
         assert not is_free(port)
         with pytest.raises(PortTakenError, match=rf"Port {port} on 127\.0\.0\.1 is taken.*--port"):
             check_free(port, "127.0.0.1")
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+@pytest.mark.parametrize("port", ["0", "-1", "65536", "http"])
+def test_a_port_that_cannot_be_is_told_as_that(tmp_path, command, port):
+    ran = CliRunner().invoke(app, [command, "--port", port, "--data", str(tmp_path)])
+    assert ran.exit_code == 2
+    assert "--port" in ran.output
+
+
+def test_the_last_port_that_is_taken_is_told_as_well(monkeypatch):
+    monkeypatch.setattr(ports, "is_free", lambda port, host: {65534: False, 65535: True}[port])
+    with pytest.raises(PortTakenError, match="--port 65535"):
+        check_free(65534, "127.0.0.1")
+
+
+def test_the_version_is_told():
+    assert CliRunner().invoke(app, ["--version"]).output == f"studyhall {__version__}\n"
 
 
 def test_inner_ports_are_free_for_us_and_nobody_else_gets_one():

@@ -11,6 +11,7 @@ import { Moment, useNow } from '../components/moment';
 import { Notice, ProgressBar, Skeleton } from '../components/notices';
 import { filterOutline } from './filter';
 import type { OutlineModel } from './model';
+import { passedOf } from './progress';
 
 /** What the panel can set in motion. */
 export interface OutlineActions {
@@ -117,20 +118,24 @@ function UnitSection(props: {
   trans: TranslationBundle;
 }): React.JSX.Element {
   const { unit, whole, trans } = props;
-  const passed = whole.lessons.filter(lesson => lesson.state === 'passed').length;
+  const { passed, total } = passedOf(whole.lessons);
   return (
     <section className="sh-Unit" aria-label={unit.title}>
       <header className="sh-Unit-header">
         <h3>{unit.title}</h3>
-        <span className="sh-Unit-count" aria-hidden="true">
-          {passed}/{whole.lessons.length}
-        </span>
+        {total > 0 && (
+          <span className="sh-Unit-count" aria-hidden="true">
+            {passed}/{total}
+          </span>
+        )}
       </header>
-      <ProgressBar
-        value={passed}
-        max={whole.lessons.length}
-        label={trans.__('%1 of %2 lessons passed', passed, whole.lessons.length)}
-      />
+      {total > 0 && (
+        <ProgressBar
+          value={passed}
+          max={total}
+          label={trans.__('%1 of %2 lessons passed', passed, total)}
+        />
+      )}
       <ul className="sh-LessonList">{unit.lessons.map(props.row)}</ul>
     </section>
   );
@@ -272,13 +277,15 @@ function OutlineView(props: {
     );
   }
   const next = outline.continue;
-  const total = outline.units.flatMap(unit => unit.lessons);
-  const passed = total.filter(lesson => lesson.state === 'passed').length;
+  const lessons = outline.units.flatMap(unit => unit.lessons);
+  const { passed, total } = passedOf(lessons);
   return (
     <>
       <div className="sh-Outline-top">
         <CourseSwitcher model={model} trans={trans} />
-        <p className="sh-Quiet">{trans.__('%1 of %2 lessons passed', passed, total.length)}</p>
+        {total > 0 && (
+          <p className="sh-Quiet">{trans.__('%1 of %2 lessons passed', passed, total)}</p>
+        )}
         {next ? (
           <button
             type="button"
@@ -290,9 +297,9 @@ function OutlineView(props: {
             {trans.__('Continue: %1', next.title)}
           </button>
         ) : (
-          total.length > 0 && (
+          total > 0 && (
             <p className="sh-Quiet">
-              {passed === total.length
+              {passed === total
                 ? trans.__('You have passed every lesson.')
                 : trans.__(
                     'No lesson takes submissions right now. You can still open those you have.'
@@ -322,7 +329,7 @@ function OutlineView(props: {
           />
         )}
         {model.error && <Notice tone="failed" message={model.error} action={retry} />}
-        {total.length > 5 && (
+        {lessons.length > 5 && (
           <input
             ref={search}
             type="search"

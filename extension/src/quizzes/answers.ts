@@ -22,3 +22,16 @@ export function isAnswered(draft: Draft, question: QuizQuestion): boolean {
 export function answeredCount(draft: Draft, questions: QuizQuestion[]): number {
   return questions.filter(question => isAnswered(draft, question)).length;
 }
+
+/**
+ * What is heard of an option that shows a formula or a picture, which a browser has no words for; nothing for others, whose
+ * own text is heard.
+ */
+export function spokenOption(markdown: string): string | undefined {
+  const pictures = /!\[([^\]]*)\]\([^)]*\)/g;
+  if (!markdown.includes('$') && !pictures.test(markdown)) {
+    return undefined;
+  }
+  const words = markdown.replace(pictures, '$1').replace(/[$`*]/g, ' ');
+  return words.replace(/\s+/g, ' ').trim() || undefined;
+}

@@ -1,5 +1,6 @@
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { VDomRenderer } from '@jupyterlab/ui-components';
+import { type RefObject, useId, useLayoutEffect, useRef } from 'react';
 
 import type { Quiz, QuizQuestion, QuizQuestionResult, QuizResult } from '../api/types';
 import { Headline } from '../components/headline';
@@ -7,7 +8,7 @@ import { TestIcon } from '../components/icons';
 import { Markdown } from '../components/markdown';
 import { Notice } from '../components/notices';
 import { formatPoints } from '../submissions/verdict';
-import { answeredCount, isAnswered } from './answers';
+import { answeredCount, isAnswered, spokenOption } from './answers';
 import type { QuizModel } from './model';
 
 interface Props {
@@ -32,6 +33,7 @@ function Options({
             name={`${name}-${question.id}`}
             value={option.id}
             data-testid={`quiz-option-${question.id}-${option.id}`}
+            aria-label={spokenOption(option.text)}
             checked={model.draft[question.id] === option.id}
             disabled={model.submitting}
             onChange={() => model.answer(question.id, option.id)}
@@ -46,10 +48,17 @@ function Options({
 function QuestionForm(props: Props & { question: QuizQuestion; index: number }): React.JSX.Element {
   const { model, question } = props;
   const { trans } = model.classroom;
+  const asked = useId();
   return (
-    <fieldset className="sh-Quiz-question" data-testid={`quiz-question-${question.id}`}>
+    <fieldset
+      className="sh-Quiz-question"
+      aria-describedby={asked}
+      data-testid={`quiz-question-${question.id}`}
+    >
       <legend className="sh-VisuallyHidden">{trans.__('Question %1', props.index + 1)}</legend>
-      <Markdown text={question.text} rendermime={props.rendermime} />
+      <div id={asked}>
+        <Markdown text={question.text} rendermime={props.rendermime} />
+      </div>
       {question.type === 'multiple_choice' ? (
         <Options {...props} />
       ) : (
@@ -57,6 +66,7 @@ function QuestionForm(props: Props & { question: QuizQuestion; index: number }):
           type="text"
           className="sh-Quiz-text"
           aria-label={trans.__('Your answer')}
+          aria-describedby={asked}
           placeholder={trans.__('Your answer')}
           autoComplete="off"
           spellCheck={false}
@@ -220,10 +230,29 @@ function Answered(props: Props & { quiz: Quiz; result: QuizResult }): React.JSX.
   );
 }
 
+/** Gives the keyboard back to the card where what had it is gone: the button just pressed. */
+function useKeptFocus(
+  card: RefObject<HTMLElement | null>,
+  shown: 'nothing' | 'questions' | 'result'
+): void {
+  const before = useRef(shown);
+  useLayoutEffect(() => {
+    const was = before.current;
+    before.current = shown;
+    if (was === 'nothing' || was === shown || document.activeElement !== document.body) {
+      return;
+    }
+    const next = card.current?.querySelector<HTMLElement>(shown === 'result' ? 'h3' : 'input');
+    next?.focus({ preventScroll: shown === 'result' });
+  }, [card, shown]);
+}
+
 function CardView(props: Props): React.JSX.Element | null {
   const { model } = props;
   const { trans, locale } = model.classroom;
   const { quiz, result } = model;
+  const card = useRef<HTMLElement>(null);
+  useKeptFocus(card, !quiz ? 'nothing' : result ? 'result' : 'questions');
   const spoken = result
     ? trans.__(
         'Quiz answered: %1 of %2 points',
@@ -245,13 +274,13 @@ function CardView(props: Props): React.JSX.Element | null {
     return error;
   }
   return (
-    <section aria-label={trans.__('Quiz: %1', quiz.title)}>
+    <section ref={card} aria-label={trans.__('Quiz: %1', quiz.title)}>
       <p className="sh-VisuallyHidden" role="status" aria-live="polite">
         {spoken}
       </p>
       <header className="sh-Quiz-header">
         <span className="sh-Kicker">{trans.__('Quiz')}</span>
-        <h3>{quiz.title}</h3>
+        <h3 tabIndex={-1}>{quiz.title}</h3>
         {quiz.best_percent !== null && !result && (
           <span className="sh-Quiet">
             {trans.__('Best %1 %', formatPoints(Math.round(quiz.best_percent), locale))}

@@ -68,8 +68,11 @@ export class QuizModel extends VDomModel {
     this.draft = { ...this.draft, [question]: value };
     this.saved = false;
     this.stateChanged.emit();
-    window.clearTimeout(this._timer);
-    this._timer = window.setTimeout(() => void this._save(), SAVE_AFTER_MS);
+    // Not put off by what is typed next: whoever writes without a pause and loads the page anew loses a moment's work.
+    this._timer ??= window.setTimeout(() => {
+      this._timer = null;
+      void this._save();
+    }, SAVE_AFTER_MS);
   }
 
   /** Hands in a complete set of answers; an incomplete one is never sent. */
@@ -78,7 +81,10 @@ export class QuizModel extends VDomModel {
     if (!quiz || !this.complete || this.submitting) {
       return;
     }
-    window.clearTimeout(this._timer);
+    if (this._timer !== null) {
+      window.clearTimeout(this._timer);
+      this._timer = null;
+    }
     this.submitting = true;
     this.error = null;
     this.stateChanged.emit();
@@ -170,5 +176,5 @@ export class QuizModel extends VDomModel {
   private _starting: ReturnType<IClassroom['api']['startQuiz']> | null = null;
   private _saving = false;
   private _saveAgain = false;
-  private _timer = 0;
+  private _timer: number | null = null;
 }

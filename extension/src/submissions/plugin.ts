@@ -1,4 +1,5 @@
 import {
+  ILabShell,
   ILayoutRestorer,
   type JupyterFrontEnd,
   type JupyterFrontEndPlugin
@@ -6,12 +7,14 @@ import {
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { INotebookTracker, type NotebookPanel } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { MessageLoop } from '@lumino/messaging';
 
 import { IClassroom } from '../classroom/tokens';
 import { resultIcon } from '../components/icons';
 import { ILessons } from '../courses/tokens';
 import { SubmissionsModel } from './model';
 import { ResultPanel } from './panel';
+import { makeRoom } from './room';
 import { ISubmissions } from './tokens';
 import { LessonToolbar } from './toolbar';
 
@@ -22,7 +25,7 @@ export const submissionsPlugin: JupyterFrontEndPlugin<ISubmissions> = {
   autoStart: true,
   provides: ISubmissions,
   requires: [IClassroom, ILessons, INotebookTracker, IRenderMimeRegistry],
-  optional: [ICommandPalette, ILayoutRestorer],
+  optional: [ICommandPalette, ILayoutRestorer, ILabShell],
   activate: (
     app: JupyterFrontEnd,
     classroom: IClassroom,
@@ -30,7 +33,8 @@ export const submissionsPlugin: JupyterFrontEndPlugin<ISubmissions> = {
     notebooks: INotebookTracker,
     rendermime: IRenderMimeRegistry,
     palette: ICommandPalette | null,
-    restorer: ILayoutRestorer | null
+    restorer: ILayoutRestorer | null,
+    lab: ILabShell | null
   ): ISubmissions => {
     const { trans } = classroom;
     const model = new SubmissionsModel(classroom, lessons);
@@ -50,6 +54,23 @@ export const submissionsPlugin: JupyterFrontEndPlugin<ISubmissions> = {
     panel.title.caption = trans.__('Results');
     app.shell.add(panel, 'right', { rank: 90 });
     restorer?.add(panel, panel.id);
+
+    const keepReadable = (): void => {
+      if (lab && panel.isVisible) {
+        // Lab lays its panels out in messages that are still waiting; only then is the width the one that is seen.
+        MessageLoop.flush();
+        makeRoom(lab);
+      }
+    };
+    void app.restored.then(keepReadable);
+    const keepReadableSoon = (): void => void requestAnimationFrame(keepReadable);
+    window.addEventListener('resize', keepReadableSoon);
+    MessageLoop.installMessageHook(panel, (_, message) => {
+      if (message.type === 'after-show') {
+        keepReadableSoon();
+      }
+      return true;
+    });
 
     const current = (): NotebookPanel | null => {
       const widget = notebooks.currentWidget;

@@ -83,11 +83,11 @@ function TestRow(props: {
       >
         <TestIcon status={row.status} label={statusWords(row.status, trans)} />
         <span className="sh-TestRow-title">
-          {row.title}
-          {row.hidden && <span className="sh-Tag">{trans.__('hidden test')}</span>}
+          {/* The spaces are for whoever hears the row: nothing else keeps its words apart. */}
+          {row.title} {row.hidden && <span className="sh-Tag">{trans.__('hidden test')}</span>}{' '}
           {row.status === 'needs_manual' && (
             <span className="sh-Tag">{statusWords(row.status, trans)}</span>
-          )}
+          )}{' '}
           {row.driven && (
             <span className="sh-Tag" title={drivenWords(trans)}>
               {trans.__('tamper-proof')}

@@ -29,6 +29,13 @@ export class LessonToolbar extends VDomRenderer<SubmissionsModel> {
     const { trans } = model.classroom;
     const left = model.attemptsLeft(this._place);
     const lesson = model.lessons.lesson(this._place.course, this._place.lesson);
+    if (lesson?.has_tests === false) {
+      return (
+        <span className="sh-Toolbar-left" data-testid="nothing-to-submit">
+          {trans.__('Nothing to submit here')}
+        </span>
+      );
+    }
     const closed = lesson?.closes_at ? new Date(lesson.closes_at) <= new Date() : false;
     const sending = model.pending?.stage === 'saving' || model.pending?.stage === 'sending';
     const isChecking = model.checks.isRunningIn(this._place);

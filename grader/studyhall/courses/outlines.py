@@ -164,7 +164,9 @@ async def outline(
     everything = [lesson for unit in units for lesson in unit.lessons]
     takes = [lesson for lesson in everything if _takes_submissions(lesson, now)]
     underway = (OutlineState.STARTED, OutlineState.SUBMITTED)
-    following = next((lesson for lesson in takes if lesson.state in underway), None) or next(
+    # What is there to be read is never finished, so it is offered until it is opened, and not again.
+    begun = (lesson for lesson in takes if lesson.has_tests and lesson.state in underway)
+    following = next(begun, None) or next(
         (lesson for lesson in takes if lesson.state is OutlineState.NEW), None
     )
     return Outline(

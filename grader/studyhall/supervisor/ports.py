@@ -6,6 +6,8 @@ import socket
 
 from studyhall.supervisor.errors import PortTakenError, SupervisorError
 
+_LAST = 65535
+
 
 def check_loopback(host: str) -> str:
     """Return `host` when it is an address of this machine only.
@@ -52,7 +54,9 @@ def check_free(port: int, host: str) -> None:
         PortTakenError: it is not.
     """
     if not is_free(port, host):
-        other = next((found for found in range(port + 1, port + 50) if is_free(found, host)), None)
+        other = next(
+            (found for found in range(port + 1, min(port + 50, _LAST + 1)) if is_free(found, host)), None
+        )
         hint = f"for instance --port {other}" if other else "--port"
         raise PortTakenError(
             f"Port {port} on {host} is taken by another program; stop that one, or choose another port with "

@@ -9,12 +9,12 @@ from typing import Any
 
 import structlog
 from jupyterhub.services.auth import HubOAuthCallbackHandler
-from tornado.web import RequestHandler, StaticFileHandler
+from tornado.web import HTTPError, RequestHandler, StaticFileHandler
 
 from studyhall.errors import StudyhallError, Unavailable
 from studyhall.settings import Settings
 from studyhall.web import metrics
-from studyhall.web.handlers import ApiHandler, StudyhallHandler
+from studyhall.web.handlers import ApiHandler, StudyhallHandler, person_error
 from studyhall.web.security_headers import API_HEADERS, PAGE_POLICY
 
 log = structlog.get_logger(__name__)
@@ -130,8 +130,8 @@ class PageHandler(StudyhallHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Say an error of Tornado itself in words, without a traceback."""
-        del status_code, kwargs
-        self._sorry(StudyhallError())
+        cause = kwargs.get("exc_info", (None, None, None))[1]
+        self._sorry(person_error(cause if cause is not None else HTTPError(status_code)))
 
 
 SHELL = """<!doctype html>
