@@ -223,3 +223,8 @@ def test_a_cell_that_is_too_long_to_be_read_for_names_leads_nowhere(length):
     assert leash.seconds(3, 30) == (SHORT_SECONDS if length < 200_000 else 30)
     leash.remember(3, CellOutcome(Ending.timed_out))
     assert leash.seconds(3, 30) == SHORT_SECONDS
+
+
+def test_a_result_that_is_no_number_although_it_is_a_float_gives_no_points():
+    outcome = CellOutcome(Ending.finished, result={"kind": "number", "value": float("nan")})
+    assert score_test(outcome, 3.0, "default").points == 0

@@ -142,3 +142,10 @@ def test_an_answer_that_ends_the_kernel_earns_only_what_does_not_need_it(bash):
     assert report.status is ReportStatus.graded
     assert report.score == 1
     assert bash('greet() { echo "hello $1"; }').score == 6
+
+
+def test_a_right_answer_may_print_more_than_is_kept(bash):
+    report = bash('greet() { echo "hello $1"; }\nseq 10000 20000', output_bytes=20_000)
+    assert _statuses(report) == [TestStatus.passed] * 3, report.tests
+    assert "10001" in report.executed_notebooks["shell"]
+    assert len(report.executed_notebooks["shell"]) < 40_000
