@@ -6,6 +6,7 @@ of the notebook still deserves its verdict: a fresh process replays what ran bef
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import re
@@ -253,7 +254,10 @@ class NotebookRun:
                     outcome = await self._outcome(place, cell, message, answer, asked)
             except StudentGone as error:
                 outcome = await self._gone(asked, str(error))
-            run.add(check, outcome, answer)
+            if driven.is_large(answer):
+                await asyncio.to_thread(run.add, check, outcome, answer)
+            else:
+                run.add(check, outcome, answer)
         return run.outcome(time.monotonic() - began)
 
     async def _define(self, place: int, cell: PlannedCell) -> None:
