@@ -23,6 +23,7 @@ from typing import Any
 from studyhall_judge.clock import Clock
 from studyhall_judge.driver import OUTPUT_SHARE, Notes
 from studyhall_judge.grading import Submission
+from studyhall_judge.learner_files import usable_files
 from studyhall_judge.outputs import Share, clean_outputs
 from studyhall_judge.programs.desk import Desk
 from studyhall_judge.programs.judging import Runner
@@ -44,6 +45,7 @@ START_SECONDS = 90.0
 MOST_KERNELS = 10
 """How many kernels one notebook may use up."""
 
+_MODULES = (".py", ".pyc", ".so", ".pth")
 _SLACK_SECONDS = 5.0
 _LONGEST_ANSWER = 8_000_000
 _DRIVER = Path(__file__).resolve().parent / "harnesses" / "kernel.py.in"
@@ -55,7 +57,10 @@ class KernelSubmission(Submission):
     def __init__(self, request: GradeRequest, release: PreparedRelease, pool: SlotPool, desk: Desk) -> None:
         super().__init__(request, release, pool)
         self._desk = desk
-        self._given = release_files(release)
+        own = usable_files(request.files, release.file_names)
+        # A kernel that is written in Python would find a module of the learner's before its own.
+        own = {path: content for path, content in own.items() if not path.endswith(_MODULES)}
+        self._given = own | release_files(release)
 
     async def _run(self) -> GradeReport:
         environment = self._pool.environments[self._request.environment]
