@@ -108,7 +108,9 @@ def _not_defined(name: str, cells: list[tuple[Ended, _Names]]) -> str:
     alike = difflib.get_close_matches(name, known, 1, 0.75) or [
         one for one in known if one.lower() == name.lower()
     ]
-    if place is not None:
+    if name in known:
+        said = f"Your code sets {name} only where it was not reached: look at the conditions and loops around that."
+    elif place is not None:
         said = f"{name} is defined only inside of {place}, where nobody else sees it. Is it indented too far?"
     elif alike:
         said = (

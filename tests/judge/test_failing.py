@@ -152,6 +152,7 @@ def test_a_value_is_shown_shortly_whatever_it_is(value, shown):
         ),
         ([Ended("total = f()", "", "", out_of_time=True)], [], "ran out of time"),
         ([Ended("def main():\n    total = 3")], [], "only inside of main"),
+        ([Ended("for row in []:\n    total = row")], [], "only where it was not reached"),
         ([Ended("class A:\n    def total(self): pass")], [], "only inside of A"),
         ([Ended("x = [total for total in 'ab']")], [], "No cell of yours defines total. Is it"),
         ([Ended("# YOUR CODE HERE", "NotImplementedError")], [], "a task above this test has no answer"),
