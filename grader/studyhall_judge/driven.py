@@ -29,6 +29,10 @@ from studyhall_judge.rebuild import CellKind, PlannedCell
 from studyhall_judge.sandbox import plain
 from studyhall_judge.scoring import CellError, CellOutcome, Ending
 
+MANY = 2_000
+"""From this size on a value is looked at beside the event loop, and forgotten once it is decided: a hundred thousand
+sets take a second and 20 MB, for each check of each test."""
+
 _VIOLENT = (Ending.timed_out, Ending.memory, Ending.died, Ending.not_run)
 
 
@@ -81,6 +85,8 @@ class DrivenRun:
         judgement = decide(check, seen)
         if judgement.error is not None and judgement.error.name == "MemoryError":
             self.ended = replace(outcome, ending=Ending.memory)
+        if judgement.held is not None and is_large(answer):
+            seen = replace(seen, value=_Shown(show(seen.value)), printed="")
         self.seen.append((check, seen, judgement))
 
     @property
@@ -140,6 +146,31 @@ class DrivenRun:
         for check in self.test.checks[len(self.seen) :]:
             lines.append(f"line {check.line}: {check.subject} has no answer")  # noqa: PERF401 - two kinds of line
         return "\n".join(lines).encode("utf-8", "replace").decode() + "\n"
+
+
+class _Shown:
+    """Stands for a value of which only what people read is still needed."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def is_large(answer: dict[str, Any] | None) -> bool:
+    """Whether the value in an answer has more than `MANY` parts, or as much text; looks at no more than that."""
+    left = MANY
+    waiting: list[Any] = [] if answer is None else [answer.get("value")]
+    while waiting and left > 0:
+        one = waiting.pop()
+        left -= 1
+        if isinstance(one, list):
+            left -= len(one)
+            waiting += one[: max(0, left)]
+        elif isinstance(one, str):
+            left -= len(one) // 4
+    return left <= 0
 
 
 def _observed(answer: dict[str, Any], outputs: list[dict[str, Any]]) -> Observed:

@@ -25,7 +25,7 @@ from studyhall_judge.fetching import fetched_by
 from studyhall_judge.leash import Leash
 from studyhall_judge.magics import as_python
 from studyhall_judge.messages import why_unread
-from studyhall_judge.missing_names import LESSON, TEST, Ended, why_missing
+from studyhall_judge.missing_names import LESSON, TEST, Ended, Texts, why_missing
 from studyhall_judge.outputs import Share, clean_outputs
 from studyhall_judge.rebuild import CellKind, PlannedCell
 from studyhall_judge.releases import definitions_for, told_of
@@ -117,6 +117,7 @@ class NotebookRun:
         """Learners' cells that are no Python, with the reason, the last one first."""
         self._ended: list[Ended] = []
         """Cells as they have ended, in their order."""
+        self._texts = Texts()
         self.violent = False
         self.notes = Notes()
 
@@ -163,7 +164,7 @@ class NotebookRun:
             if not error.unread and (error.from_test or error.about):
                 kinds = (CellKind.learner, CellKind.manual)
                 after = [one.source for one in self._cells[place + 1 :] if one.runs and one.kind in kinds]
-                error.unread, error.unread_says = why_missing(missing[1], self._ended, after)
+                error.unread, error.unread_says = why_missing(missing[1], self._ended, after, self._texts)
         late, owner = outcome.ending is Ending.timed_out, _OWNERS.get(cell.kind, "")
         name, message = (error.name, error.message) if error is not None else ("", "")
         text = cell.released.shown if owner and cell.released else cell.source
@@ -254,7 +255,10 @@ class NotebookRun:
                     outcome = await self._outcome(place, cell, message, answer, asked)
             except StudentGone as error:
                 outcome = await self._gone(asked, str(error))
-            run.add(check, outcome, answer)
+            if driven.is_large(answer):
+                await asyncio.to_thread(run.add, check, outcome, answer)
+            else:
+                run.add(check, outcome, answer)
         return run.outcome(time.monotonic() - began)
 
     async def _define(self, place: int, cell: PlannedCell) -> None:
@@ -301,12 +305,7 @@ class NotebookRun:
         self, message: dict[str, Any], seconds: float, value_bytes: int = 0
     ) -> dict[str, Any] | None:
         """Send a message and wait for its answer; None when the time is up. Raises `StudentGone`."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self._student.send(message)
-                return await self._student.receive(self._most_bytes + value_bytes)
-        except TimeoutError:
-            return None
+        return await self._student.receive_within(seconds, self._most_bytes + value_bytes, message)
 
     @property
     def _most_bytes(self) -> int:
@@ -317,11 +316,8 @@ class NotebookRun:
         self._sandbox.interrupt(self._pid)
         outcome = CellOutcome(Ending.timed_out)
         answer = None
-        try:
-            async with asyncio.timeout(INTERRUPT_SECONDS):
-                answer = await self._student.receive(self._most_bytes)
-        except (TimeoutError, StudentGone):
-            answer = None
+        with contextlib.suppress(StudentGone):
+            answer = await self._student.receive_within(INTERRUPT_SECONDS, self._most_bytes)
         if answer is not None and _is_answer(answer, message):
             await self._sandbox.interrupted()
             outcome.outputs = self._share.take(clean_outputs(answer.get("outputs")))

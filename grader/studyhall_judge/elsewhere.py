@@ -59,12 +59,14 @@ _LEFT_ALONE = frozenset(
 """Cell magics that run a cell as it is, that hold another language, or by which a cell was taken out on purpose."""
 
 _SUSPICIOUS = re.compile(
-    rf"^\s*%|{'|'.join(map(re.escape, _MODULES))}|import colab|chdir|Agg|\.home\("
+    # Blanks, never line ends: from each of very many empty lines it would look through all that follow.
+    rf"^[^\S\n]*%|{'|'.join(map(re.escape, _MODULES))}|import colab|chdir|Agg|\.home\("
     r"|['\"](?:/|~|[A-Za-z]:|\\\\|file:|dbfs:|\.\.)|\(\d+\)\.\w+['\"]|-Copy| - (?:Copy|Kopie|copia)|_copy|\.txt['\"]"
     r"|\\\w[^'\"\n\\]*\.\w+['\"]",
     re.MULTILINE,
 )
 _CELL_MAGIC = re.compile(r"\s*%%(\S+)[^\n]*")
+_LONE_RETURN = re.compile(r"\r(?!\n)")
 _LINE_MAGIC = re.compile(r"^([ \t]*)%[ \t]*(\w+)([^\n]*)$", re.MULTILINE)
 _BACK_ENDS = re.compile(
     r"[ \t]+(?:widget|ipympl|qt\d?|tk|gtk\d?|wx|osx|macosx|nbagg|notebook)\b", re.IGNORECASE
@@ -127,15 +129,12 @@ class Elsewhere:
             return source, []
         told: list[str] = []
         text = self._without_cell_magic(source, told) if answer else source
+        magics, text = _magics_apart(text)
         if text.lstrip().startswith("%%"):
-            magic, _, body = text.partition("\n")
-            if magic.split()[0] not in ("%%time", "%%capture"):
-                return text, told
-            mended, found = self.at_home(body, answer=False)
-            return f"{magic}\n{mended}", [*told, *found]
+            return magics + text, told
         text = _LINE_MAGIC.sub(lambda found: self._line_magic(found, told), text)
         text = self._statements(text, told)
-        return text, list(dict.fromkeys(told))
+        return magics + text, list(dict.fromkeys(told))
 
     def _is_suspicious(self, source: str) -> bool:
         """Whether there may be something to change: most cells are not even parsed."""
@@ -186,6 +185,8 @@ class Elsewhere:
 
     def _statements(self, text: str, told: list[str]) -> str:
         """Change statements at their places in the text; a text with magics is read with those lines blank."""
+        if _LONE_RETURN.search(text) is not None:  # to Python it ends a line, so that no place would be right
+            return text
         try:
             tree = ast.parse(
                 _LINE_MAGIC.sub(r"\1pass", re.sub(r"^([ \t]*)!", r"\1pass #", text, flags=re.MULTILINE))
@@ -343,6 +344,14 @@ def _writes(node: ast.Call) -> bool:
     modes = [*node.args[1:2], *(one.value for one in node.keywords if one.arg == "mode")]
     writes = any(isinstance(one, ast.Constant) and set(str(one.value)) & set("wax+") for one in modes)
     return _WRITING.match(_name_of(node)) is not None or (_name_of(node) == "open" and writes)
+
+
+def _magics_apart(text: str) -> tuple[str, str]:
+    """Return the magics at a cell's beginning that only look on while it runs, and the rest of it."""
+    end = 0
+    while (found := _CELL_MAGIC.match(text, end)) is not None and found[1] in ("time", "capture"):
+        end = found.end()
+    return text[:end], text[end:]
 
 
 def _changed(text: str, changes: list[_Change]) -> str:

@@ -17,7 +17,7 @@ from studyhall_judge import __version__, driven
 from studyhall_judge.clock import Clock
 from studyhall_judge.driver import NotebookRun, Notes, RunSettings
 from studyhall_judge.earlier import earlier_versions
-from studyhall_judge.executed import executed_notebook
+from studyhall_judge.executed import executed_notebooks
 from studyhall_judge.learner_files import with_learners_files
 from studyhall_judge.messages import UNANSWERED, learner_message, needs_second_look, staff_message
 from studyhall_judge.needs import needs_libraries
@@ -429,10 +429,10 @@ class Submission:
                 cpu_ms=round(self._notes.cpu_ms, 3),
                 peak_memory_mb=round(self._notes.peak_kb / 1024, 1),
             ),
-            executed_notebooks={
-                one.released.name: executed_notebook(one.released.node, one.rebuilt.cells, one.outcomes)
+            executed_notebooks=executed_notebooks(
+                (one.released.name, (one.released.node, one.rebuilt.cells, one.outcomes))
                 for one in self._notebooks
-            },
+            ),
             message=message,
             judge_version=__version__,
         )

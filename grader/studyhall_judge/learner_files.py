@@ -20,7 +20,7 @@ def with_learners_files(release: PreparedRelease, files: Mapping[str, str]) -> I
     Released files win. What can't be put beside them (a path that climbs out, a file where a released folder is)
     is left out: a submission is graded as well as it can be.
     """
-    own = _usable(files, release.file_names)
+    own = usable_files(files, release.file_names)
     if not own:
         yield release.files
         return
@@ -31,7 +31,8 @@ def with_learners_files(release: PreparedRelease, files: Mapping[str, str]) -> I
         os.close(descriptor)
 
 
-def _usable(files: Mapping[str, str], released: frozenset[str]) -> dict[str, bytes]:
+def usable_files(files: Mapping[str, str], released: frozenset[str]) -> dict[str, bytes]:
+    """Return those of a learner's files, decoded, that can be put beside the ``released`` ones."""
     taken = {PurePosixPath(name) for name in released}
     folders = {parent for path in taken for parent in path.parents}
     usable: dict[str, bytes] = {}

@@ -14,12 +14,17 @@ from studyhall_judge.scoring import CellOutcome, Ending
 
 SHORT_SECONDS = 0.5
 
+MOST_PARSED = 200_000
+"""Characters of a learner's cells that are read for names: the parser lets nobody else run meanwhile. A cell beyond
+that leads nowhere, which costs its own learner time and nobody else."""
+
 
 class Leash:
     """Knows which names lead into a cell that ran out of time."""
 
     def __init__(self, cells: list[PlannedCell]) -> None:
         self._cells = cells
+        self._left = MOST_PARSED
         self._uses: dict[int, set[str]] = {}
         self._defines: dict[int, set[str]] = {}
         self._endless: set[str] = set()
@@ -47,16 +52,19 @@ class Leash:
 
     def _spread(self) -> None:
         """Whatever a learner's cell defines by means of an endless name may be endless, too."""
-        grew = True
-        while grew:
-            grew = False
-            for place, cell in enumerate(self._cells):
-                if not cell.runs or cell.kind is not CellKind.learner:
-                    continue
-                uses, defines = self._names(place)
-                if uses & self._endless and not defines <= self._endless:
-                    self._endless |= defines
-                    grew = True
+        users: dict[str, list[int]] = {}
+        for place, cell in enumerate(self._cells):
+            if cell.runs and cell.kind is CellKind.learner:
+                for name in self._names(place)[0]:
+                    users.setdefault(name, []).append(place)
+        waiting = list(self._endless)
+        while (
+            waiting
+        ):  # each name leads on once: of thousands of cells, each may use what the next one defines
+            for place in users.pop(waiting.pop(), ()):
+                more = self._names(place)[1] - self._endless
+                self._endless |= more
+                waiting += more
 
     def _names(self, place: int) -> tuple[set[str], set[str]]:
         """Return the names that a cell reads and the functions and classes that it defines."""
@@ -64,6 +72,9 @@ class Leash:
             uses: set[str] = set()
             defines: set[str] = set()
             source = self._cells[place].source
+            if self._cells[place].kind is CellKind.learner:
+                source = source if len(source) <= self._left else ""
+                self._left -= len(source)
             kept = "\n".join(
                 "" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines()
             )

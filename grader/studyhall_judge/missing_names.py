@@ -11,10 +11,18 @@ import builtins
 import difflib
 import sys
 import warnings
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+MOST_READ = 200_000
+"""Characters of a notebook's cells that are read: the parser lets nobody else run meanwhile."""
+
 _LONGEST_READ = 50_000
+_LONGEST_NAME = 80
+_MOST_NAMES = 1_000
+"""How many names are looked at for one that is spelled almost alike, each of at most `_LONGEST_NAME` characters."""
+
 _MODULES = {"np": "numpy as np", "pd": "pandas as pd", "plt": "matplotlib.pyplot as plt"}
 _ERRORS = frozenset(vars(builtins))
 _ASKED = "StdinNotImplementedError"
@@ -56,26 +64,43 @@ class _Names:
     deleted: set[str] = field(default_factory=set)
 
 
-def why_missing(name: str, before: Iterable[Ended], after: Iterable[str]) -> tuple[str, str]:
+class Texts:
+    """The cells of one notebook: each text is read once, until together they are more than `MOST_READ`."""
+
+    def __init__(self) -> None:
+        self._left = MOST_READ
+        self._read: dict[str, _Names] = {}
+
+    def names_in(self, source: str) -> _Names:
+        """Return what a cell's text does with names; nothing where it is too long to be read."""
+        if source not in self._read:
+            short = len(source) <= min(_LONGEST_READ, self._left)
+            self._left -= len(source) if short else 0
+            self._read[source] = _names_in(source) if short else _Names()
+        return self._read[source]
+
+
+def why_missing(name: str, before: Sequence[Ended], after: Iterable[str], texts: Texts) -> tuple[str, str]:
     """Return in a sentence why a name is not defined, and what Python said where a cell's error is the reason.
 
     Args:
         name: the missing name.
         before: the cells that have run, in their order.
         after: the texts of the learner's that have not.
+        texts: what has been read of the notebook's cells.
     """
-    ran = [(one, _names_in(one.source)) for one in before]
-    cells = [(one, names) for one, names in ran if not one.owner]
+    cells = [(one, texts.names_in(one.source)) for one in before if not one.owner]
     for cell, names in reversed(cells):
         if said := _lost_in(cell, names, name):
             return said
-    if any(name in _names_in(source).outside for source in after):
+    if any(name in texts.names_in(source).outside for source in after):
         return (
             f"A cell below this test defines {name}: cells run from top to bottom, so it comes too late.",
             "",
         )
-    for cell, names in reversed(ran):
-        if cell.owner and name in names.outside and (cell.error or cell.out_of_time):
+    for cell in reversed(before):
+        ended_early = cell.error or cell.out_of_time
+        if cell.owner and ended_early and name in texts.names_in(cell.source).outside:
             return f"{cell.owner} makes {name}, but did not come that far. Look at that one first.", ""
     return _not_defined(name, cells), ""
 
@@ -109,10 +134,13 @@ def _lost_in(cell: Ended, names: _Names, name: str) -> tuple[str, str] | None:
 def _not_defined(name: str, cells: list[tuple[Ended, _Names]]) -> str:
     place = next((names.within[name] for _, names in cells if name in names.within), None)
     known = sorted({one for cell, names in cells if not cell.error for one in names.outside})
+    known = [one for one in known if len(one) <= _LONGEST_NAME >= len(name)][:_MOST_NAMES]
     alike = difflib.get_close_matches(name, known, 1, 0.75) or [
         one for one in known if one.lower() == name.lower()
     ]
-    if place is not None:
+    if name in known:
+        said = f"Your code sets {name} only where it was not reached: look at the conditions and loops around that."
+    elif place is not None:
         said = f"{name} is defined only inside of {place}, where nobody else sees it. Is it indented too far?"
     elif alike:
         said = (
@@ -129,8 +157,6 @@ def _not_defined(name: str, cells: list[tuple[Ended, _Names]]) -> str:
 
 def _names_in(source: str) -> _Names:
     names = _Names()
-    if len(source) > _LONGEST_READ:
-        return names
     # A line that is a command of the notebook's is no Python.
     plain = "\n".join("" if line.startswith(("%", "!")) else line for line in source.split("\n"))
     try:
@@ -139,9 +165,9 @@ def _names_in(source: str) -> _Names:
             tree = ast.parse(plain)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return names
-    waiting: list[tuple[ast.AST, str]] = [(one, "") for one in tree.body]
+    waiting: deque[tuple[ast.AST, str]] = deque((one, "") for one in tree.body)
     while waiting:
-        node, place = waiting.pop(0)
+        node, place = waiting.popleft()
         for name in _bound_by(node):
             if place:
                 names.within.setdefault(name, place)

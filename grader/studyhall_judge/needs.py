@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterable
 
 _IMPORTED = re.compile(r"^[ \t]*(?:from[ \t]+(\w+)|import[ \t]+([\w., \t]+))", re.MULTILINE)
-_LIBRARY_MAGIC = re.compile(r"^\s*%\s*(?:matplotlib|pylab|load_ext|run)\b", re.MULTILINE)
+# Blanks, never line ends: from each of very many empty lines it would look through all that follow, for hours.
+_LIBRARY_MAGIC = re.compile(r"^[^\S\n]*%[^\S\n]*(?:matplotlib|pylab|load_ext|run)\b", re.MULTILINE)
 _DYNAMIC = re.compile(r"\b(?:__import__|import_module|find_spec)\b")
 
 

@@ -29,7 +29,7 @@ def _clean(output: Any) -> dict[str, Any] | None:
             lines = output.get("traceback")
             return {
                 "output_type": "error",
-                "ename": _text(output.get("ename")),
+                "ename": _text(output.get("ename"))[:_SHORT],
                 "evalue": _text(output.get("evalue")),
                 "traceback": [_text(line) for line in lines] if isinstance(lines, list) else [],
             }
@@ -79,7 +79,8 @@ class Share:
 
 def _size(output: dict[str, Any]) -> int:
     texts = [output.get("text", ""), *output.get("traceback", []), output.get("evalue", "")]
-    return sum(map(len, texts)) + sum(len(str(value)) for value in output.get("data", {}).values())
+    bundle = [part for pair in output.get("data", {}).items() for part in pair]
+    return sum(map(len, texts)) + sum(len(str(part)) for part in (*bundle, output.get("metadata", "")))
 
 
 def _summary(output: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ to a person stays the same. No test is asked which reading it likes.
 
 from __future__ import annotations
 
+import contextlib
 import html
 import re
 from collections.abc import Callable
@@ -25,7 +26,7 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\
 _LINE_ENDS = re.compile("[\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e]\n?")
 _FENCED = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)\n?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
 _PROMPT = re.compile(r"^In ?\[[\d *]*\]:[ \t]*\n?", re.MULTILINE)
-_NUMBERED = re.compile(r"^[ \t]*(\d+)[.:|]?(?:[ \t](.*))?$")
+_NUMBERED = re.compile(r"^[ \t]*(\d{1,9})[.:|]?(?:[ \t](.*))?$")
 _PROSE = re.compile(r"^[A-Z][\w']*(?:[,;]? [\w'`.-]+){2,}[.:!?]?[ \t]*$", re.MULTILINE)
 _ENTITY = re.compile(r"&(?:lt|gt|amp|quot|apos|nbsp|#\d+|#x[0-9a-fA-F]+);")
 
@@ -101,7 +102,8 @@ def _unnumbered(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    text = html.unescape(text) if _ENTITY.search(text) else text
+    with contextlib.suppress(ValueError):  # the number of a sign with more digits than Python reads
+        text = html.unescape(text) if _ENTITY.search(text) else text
     if "\n" not in text:
         text = text.replace("\\n", "\n").replace("\\t", "\t")
     return text if compiles(text) else text.replace('\\"', '"').replace("\\'", "'")

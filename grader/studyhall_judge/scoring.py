@@ -139,6 +139,10 @@ def _by_result(result: dict[str, Any] | None, max_points: float, *, text_is_full
 
 
 def _by_number(number: float, max_points: float) -> Score:
+    if math.isnan(number):
+        return Score(
+            0.0, TestStatus.failed, "No partial credit given: the test's result is not a number (nan)."
+        )
     if number > max_points:
         return _partial(max_points, max_points, f"The test gave {number:g} of {max_points:g} points: cut.")
     if number < 0:

@@ -23,6 +23,12 @@ _UNASKED = 1 << 16
 _PACE_SECONDS = 0.05
 """Pause between two chunks of a pipe that has said all that is kept."""
 
+_LATE_SECONDS = 0.05
+"""From here on this process was too late to notice that a time was up."""
+
+_LOOK_SECONDS = 0.2
+"""How long it then takes to read what has come meanwhile."""
+
 _LAST_CHUNKS = 16
 """Chunks that are read from a pipe when a cell is over."""
 
@@ -154,6 +160,27 @@ class Student:
         if not isinstance(message, dict):
             raise StudentGone("malformed")
         return message
+
+    async def receive_within(
+        self, seconds: float, limit: int, message: dict[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """Send a message, if there is one, and wait for a message; None when the time is up. Raises `StudentGone`.
+
+        An answer that has come counts although the judge itself was too busy to look until the time was up.
+        """
+        due = self._loop.time() + seconds
+        try:
+            async with asyncio.timeout_at(due):
+                if message is not None:
+                    await self.send(message)
+                return await self.receive(limit)
+        except TimeoutError:
+            late = self._loop.time() - due
+        try:
+            async with asyncio.timeout(_LOOK_SECONDS if late > _LATE_SECONDS else 0):
+                return await self.receive(limit)
+        except TimeoutError:
+            return None
 
     async def _next_body(self, limit: int) -> bytes:
         self._allowed = limit + _HEADER

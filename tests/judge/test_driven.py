@@ -7,8 +7,9 @@ import json
 import pytest
 from driven_notebooks import IMPORT, answered, build
 from driven_statements import FAILS, HOLDS, LEARNERS
-from studyhall_judge.driven import question
+from studyhall_judge.driven import DrivenRun, is_large, question
 from studyhall_judge.report import Limits
+from studyhall_judge.scoring import CellOutcome, Ending
 from studyhall_notebooks.driven import parse_driven
 
 TEST = """
@@ -314,3 +315,31 @@ def test_a_test_that_uses_check_beside_asserts_runs_inside(judge):
     report = judge.grade(release, texts).report
     assert report.score == 0
     assert "tampered" in {flag.code for flag in report.flags}
+
+
+LARGE = ["l", [["l", []]] * 5_000]
+
+
+@pytest.mark.parametrize(
+    ("value", "large"),
+    [(1, False), (["l", [1] * 100], False), (LARGE, True), ("x" * 9_000, True), (["l", ["x" * 9_000]], True)],
+)
+def test_which_values_are_large(value, large):
+    assert is_large({"value": value}) is large
+
+
+def test_a_large_value_is_forgotten_once_it_is_decided_and_still_shown():
+    test = parse_driven(f'{IMPORT}check.call("f").equals(1)\n')
+    run = DrivenRun(test)
+    run.add(test.checks[0], CellOutcome(Ending.finished), {"value": LARGE})
+    ((_, seen, judgement),) = run.seen
+    assert judgement.held is False
+    assert not isinstance(seen.value, list)
+    assert "f() gave [[], [], " in run.outcome(0).outputs[-1]["text"]
+
+
+def test_a_large_value_that_a_comparator_decides_about_is_kept():
+    test = parse_driven(f'{IMPORT}def fits(v):\n    return True\ncheck.call("f").satisfies(fits)\n')
+    run = DrivenRun(test)
+    run.add(test.checks[0], CellOutcome(Ending.finished), {"value": LARGE})
+    assert run.seen[0][1].value == [[]] * 5_000

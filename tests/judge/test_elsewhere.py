@@ -7,6 +7,7 @@ import asyncio
 
 import pytest
 from studyhall_judge.elsewhere import Elsewhere
+from studyhall_judge.needs import needs_libraries
 
 BODY = "def f(x):\n    return x"
 FILES = ("data.csv", "in/rows.txt")
@@ -149,3 +150,24 @@ def test_answers_that_were_written_on_colab_are_graded(judge, assignment, submit
     assert graded.points() == right.points()
     assert {one.code for one in graded.report.repairs} == {"elsewhere"}
     assert graded.report.flags == []
+
+
+@pytest.mark.parametrize("answer", [True, False])
+@pytest.mark.parametrize(
+    "source", ["\n%%time\nf(1)", "\n\n%%capture out\nf(1)", " \n%%bash\nls", "x = 1\rimport google.colab\r"]
+)
+def test_a_blank_line_before_a_cells_magic_and_old_line_ends_are_left_as_they_are(source, answer):
+    assert at_home(source, answer=answer) == (source, [])
+
+
+def test_a_cell_may_have_very_many_magics_and_more_empty_lines():
+    times = "%%time\n" * 5000
+    text, told = at_home(f"{times}import google.colab\n{BODY}")
+    assert text.startswith(times)
+    assert text.endswith(BODY)
+    assert told
+    # Hours of work for an expression that looks at all empty lines from each of them.
+    assert not needs_libraries(["x = 1" + "\n" * 3_000_000 + "y = 2"], frozenset())
+    for _ in range(200):
+        empty = "x = 1" + " \n" * 24_000
+        assert at_home(empty) == (empty, [])

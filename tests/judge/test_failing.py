@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 
 import numpy as np
 import pytest
 from judge.guarding import guard, run_test, told
+from studyhall_judge import missing_names
 from studyhall_judge.failing import Failure, read_failure, say_failure
-from studyhall_judge.missing_names import LESSON, TEST, Ended, why_missing
+from studyhall_judge.missing_names import LESSON, MOST_READ, TEST, Ended, Texts, why_missing
 from studyhall_judge.sandbox.describing import show
 
 __all__ = ["guard", "told"]
@@ -151,6 +153,7 @@ def test_a_value_is_shown_shortly_whatever_it_is(value, shown):
         ),
         ([Ended("total = f()", "", "", out_of_time=True)], [], "ran out of time"),
         ([Ended("def main():\n    total = 3")], [], "only inside of main"),
+        ([Ended("for row in []:\n    total = row")], [], "only where it was not reached"),
         ([Ended("class A:\n    def total(self): pass")], [], "only inside of A"),
         ([Ended("x = [total for total in 'ab']")], [], "No cell of yours defines total. Is it"),
         ([Ended("# YOUR CODE HERE", "NotImplementedError")], [], "a task above this test has no answer"),
@@ -173,13 +176,31 @@ def test_a_value_is_shown_shortly_whatever_it_is(value, shown):
     ],
 )
 def test_why_a_name_is_missing(before, after, said):
-    assert said in why_missing("total", before, after)[0]
+    assert said in why_missing("total", before, after, Texts())[0]
 
 
 def test_a_module_that_was_not_imported_is_told_as_one():
-    assert "import math" in why_missing("math", [], [])[0]
-    assert "import numpy as np" in why_missing("np", [], [])[0]
+    assert "import math" in why_missing("math", [], [], Texts())[0]
+    assert "import numpy as np" in why_missing("np", [], [], Texts())[0]
 
 
 def test_a_number_of_too_many_digits_is_shown_as_one():
     assert show(10**5000) == "a number of very many digits"
+
+
+def test_of_very_many_long_cells_only_a_part_is_read_for_names_and_only_once(monkeypatch):
+    read = []
+    monkeypatch.setattr(missing_names.ast, "parse", lambda text: read.append(text) or ast.Module([], []))
+    texts = Texts()
+    cells = [Ended(f"x{n} = [{'0, ' * 16_000}]") for n in range(100)]
+    for _ in range(3):
+        why_missing("total", cells, [cells[0].source, "y = 1"], texts)
+    assert sum(map(len, read)) <= MOST_READ
+    assert len(read) == len(set(read)) > 1
+    assert "y = 1" in read
+
+
+def test_names_of_great_length_are_not_looked_at_for_one_that_is_spelled_alike():
+    # Each pair would take seconds.
+    long = [Ended("\n".join(f"{'abcdefgh' * 200}{n} = 1" for n in range(30)), "") for _ in range(4)]
+    assert "No cell of yours defines" in why_missing("abcdefgh" * 200, long, [], Texts())[0]

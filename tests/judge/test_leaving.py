@@ -166,11 +166,11 @@ async def test_the_kernels_word_that_memory_ran_out_does_not_wait_for_inits():
 async def test_a_cell_that_ends_just_as_it_is_interrupted_is_left_before_the_next_one_begins():
     sent, message = asyncio.Event(), {"n": 0, "nonce": "x"}
 
-    async def receive(_limit):
+    async def receive_within(_seconds, _limit):
         return message | {"outputs": [], "pid": 2, "others": []}
 
     sandbox = SimpleNamespace(
-        student=SimpleNamespace(receive=receive),
+        student=SimpleNamespace(receive_within=receive_within),
         interrupt=lambda _pid: None,
         interrupted=sent.wait,
         is_alone=lambda _others: True,

@@ -14,6 +14,7 @@ from studyhall_judge import grading, matching
 from studyhall_judge.client import Judge, JudgeUnavailable
 from studyhall_judge.halves import MOST_HALVES
 from studyhall_judge.likeness import Comparisons
+from studyhall_judge.pasted import readable
 from studyhall_judge.rebuild import CellKind, rebuild
 from studyhall_judge.releases import prepare
 from studyhall_judge.report import GradeRequest, Release
@@ -457,3 +458,8 @@ def test_a_copy_that_was_worked_on_counts_beside_the_notebook_as_it_was_given(re
     other = copy.deepcopy(work)
     find(other, "mean").source = "def mean(values):\n    return 0"
     assert taken({"p1": worked, "p1 (1)": write_notebook(other)}) == (answer, {"extra_notebook"})
+
+
+@pytest.mark.parametrize("text", [f"{'1' * 5000}\n)", f"x = (1 &lt; 2\n&#{'9' * 5000};"])
+def test_a_number_of_more_digits_than_python_reads_is_no_number(text):
+    assert readable(text) == (text, "")

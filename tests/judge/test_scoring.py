@@ -196,3 +196,35 @@ def test_only_a_time_out_is_remembered():
     leash = Leash(cells)
     leash.remember(1, CellOutcome(Ending.died))
     assert leash.seconds(2, 30) == 30
+
+
+def test_thousands_of_cells_that_lead_to_one_another_are_followed_at_once():
+    # The last one does not end, and each of the others calls the next one: an hour's work where all are looked at
+    # again for each of them.
+    chain = [(CellKind.learner, f"def f{n}(): f{n + 1}()") for n in range(15_000)]
+    cells = planned((CellKind.test, "f14999()"), *chain, (CellKind.test, "f14999()"), (CellKind.test, "f1()"))
+    leash = Leash(cells)
+    leash.remember(len(cells) - 2, CellOutcome(Ending.timed_out))
+    assert leash.seconds(len(cells) - 1, 30) == 30  # beyond what is read of one notebook
+    assert leash.seconds(0, 30) == SHORT_SECONDS
+
+
+@pytest.mark.parametrize("length", [5_000, 500_000])
+def test_a_cell_that_is_too_long_to_be_read_for_names_leads_nowhere(length):
+    data = f"def data(): return [{'0, ' * (length // 3)}]"
+    cells = planned(
+        (CellKind.learner, data),
+        (CellKind.learner, "def loops(): data()"),
+        (CellKind.test, "data()"),
+        (CellKind.test, "loops()"),
+    )
+    leash = Leash(cells)
+    leash.remember(2, CellOutcome(Ending.timed_out))
+    assert leash.seconds(3, 30) == (SHORT_SECONDS if length < 200_000 else 30)
+    leash.remember(3, CellOutcome(Ending.timed_out))
+    assert leash.seconds(3, 30) == SHORT_SECONDS
+
+
+def test_a_result_that_is_no_number_although_it_is_a_float_gives_no_points():
+    outcome = CellOutcome(Ending.finished, result={"kind": "number", "value": float("nan")})
+    assert score_test(outcome, 3.0, "default").points == 0

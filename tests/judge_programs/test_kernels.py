@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def judge_of_bash(python: str, *words: str) -> Iterator[Callable[..., GradeRepor
     async def send() -> Release:
         return release
 
-    async def grade(client: Judge, answer: str, limits: Limits) -> GradeReport:
+    async def grade(client: Judge, answer: str, limits: Limits, files: dict[str, str]) -> GradeReport:
         notebook = json.loads(write_notebook(learner))
         notebook["cells"][1]["source"] = answer
         request = GradeRequest(
@@ -67,6 +68,7 @@ def judge_of_bash(python: str, *words: str) -> Iterator[Callable[..., GradeRepor
             environment="bash",
             notebooks={"shell": json.dumps(notebook)},
             limits=limits,
+            files=files,
         )
         async for event in client.grade(request, send):
             if isinstance(event, GradeReport):
@@ -82,7 +84,10 @@ def judge_of_bash(python: str, *words: str) -> Iterator[Callable[..., GradeRepor
         ) as process:
             assert process.stdout is not None
             assert json.loads(process.stdout.readline())["ready"]
-            yield lambda answer, **limits: asyncio.run(grade(Judge(socket), answer, Limits(**limits)))
+            client = Judge(socket)
+            yield lambda answer, files=None, **limits: asyncio.run(
+                grade(client, answer, Limits(**limits), files or {})
+            )
             process.terminate()
 
 
@@ -142,3 +147,20 @@ def test_an_answer_that_ends_the_kernel_earns_only_what_does_not_need_it(bash):
     assert report.status is ReportStatus.graded
     assert report.score == 1
     assert bash('greet() { echo "hello $1"; }').score == 6
+
+
+def test_a_right_answer_may_print_more_than_is_kept(bash):
+    report = bash('greet() { echo "hello $1"; }\nseq 10000 20000', output_bytes=20_000)
+    assert _statuses(report) == [TestStatus.passed] * 3, report.tests
+    assert "10001" in report.executed_notebooks["shell"]
+    assert len(report.executed_notebooks["shell"]) < 40_000
+
+
+def test_a_learners_own_data_files_lie_beside_the_lessons(bash):
+    own = {
+        "mine/word.txt": base64.b64encode(b"hello").decode(),
+        "names.txt": base64.b64encode(b"Eve").decode(),
+    }
+    own["bash_kernel.py"] = own["pexpect/__init__.py"] = base64.b64encode(b"raise SystemExit").decode()
+    report = bash('greet() { echo "$(cat mine/word.txt) $1"; }', files=own)
+    assert _statuses(report) == [TestStatus.passed] * 3, report.tests

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import math
 import os
 import socket
 import time
@@ -20,8 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from studyhall_judge.clock import Clock
-from studyhall_judge.driver import Notes
+from studyhall_judge.driver import OUTPUT_SHARE, Notes
 from studyhall_judge.grading import Submission
+from studyhall_judge.learner_files import usable_files
+from studyhall_judge.outputs import Share, clean_outputs
 from studyhall_judge.programs.desk import Desk
 from studyhall_judge.programs.judging import Runner
 from studyhall_judge.programs.runner import Ending as StepEnding
@@ -42,6 +45,7 @@ START_SECONDS = 90.0
 MOST_KERNELS = 10
 """How many kernels one notebook may use up."""
 
+_MODULES = (".py", ".pyc", ".so", ".pth")
 _SLACK_SECONDS = 5.0
 _LONGEST_ANSWER = 8_000_000
 _DRIVER = Path(__file__).resolve().parent / "harnesses" / "kernel.py.in"
@@ -53,7 +57,10 @@ class KernelSubmission(Submission):
     def __init__(self, request: GradeRequest, release: PreparedRelease, pool: SlotPool, desk: Desk) -> None:
         super().__init__(request, release, pool)
         self._desk = desk
-        self._given = release_files(release)
+        own = usable_files(request.files, release.file_names)
+        # A kernel that is written in Python would find a module of the learner's before its own.
+        own = {path: content for path, content in own.items() if not path.endswith(_MODULES)}
+        self._given = own | release_files(release)
 
     async def _run(self) -> GradeReport:
         environment = self._pool.environments[self._request.environment]
@@ -98,6 +105,7 @@ class KernelRun:
         self._clock = clock
         self._files = files
         self._start = start
+        self._share = Share(OUTPUT_SHARE * limits.output_bytes)
         self.notes = Notes()
 
     async def run(self, on_outcome: OnOutcome) -> None:
@@ -147,6 +155,7 @@ class KernelRun:
                 ".studyhall-kernel.py",
                 self._environment.kernel,
                 str(self._limits.cell_seconds),
+                str(self._limits.output_bytes),
             ],
             files=self._files | {".studyhall-kernel.py": _DRIVER.read_bytes()},
             cpu_ms=int((seconds + START_SECONDS) * 1000),
@@ -205,13 +214,11 @@ class KernelRun:
             return CellOutcome(ending, seconds=seconds)
         if answer.get("late") is True:
             return CellOutcome(Ending.timed_out, seconds=seconds)
-        said = answer.get("outputs")
-        outputs = [one for one in said if isinstance(one, dict)] if isinstance(said, list) else []
-        outputs = [one for one in outputs if "output_type" in one]
+        outputs = self._share.take(clean_outputs(answer.get("outputs")))
         errors = [one for one in outputs if one["output_type"] == "error"]
         if errors:
             # Other kernels have no assertions: a test is a command that fails.
-            described = f"{errors[-1].get('ename', '')} {errors[-1].get('evalue', '')}".strip()[:2000]
+            described = f"{errors[-1]['ename']} {errors[-1]['evalue']}".strip()[:2000]
             error = CellError("AssertionError", described)
             return CellOutcome(Ending.raised, outputs=outputs, error=error, seconds=seconds)
         return CellOutcome(Ending.finished, outputs=outputs, result=_result(outputs), seconds=seconds)
@@ -231,11 +238,12 @@ def release_files(release: PreparedRelease) -> dict[str, bytes]:
 
 
 def _result(outputs: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """Return a cell's value where it is a number: partial credit. Other values say nothing."""
+    """Return a cell's value where it is a number: partial credit. Other values say nothing, but what is no number."""
     for output in reversed(outputs):
         if output["output_type"] == "execute_result" and isinstance(output.get("data"), dict):
             with contextlib.suppress(ValueError):
-                return {"kind": "number", "value": float(str(output["data"].get("text/plain")))}
+                number = float(str(output["data"].get("text/plain")))
+                return {"kind": "text"} if math.isnan(number) else {"kind": "number", "value": number}
     return None
 
 

@@ -128,6 +128,7 @@ _CLONE = {"x86_64": 56, "aarch64": 220}
 _SOCKET = {"x86_64": 41, "aarch64": 198}
 _PRCTL = {"x86_64": 157, "aarch64": 167}
 _IOCTL = {"x86_64": 16, "aarch64": 29}
+_PRLIMIT = {"x86_64": 302, "aarch64": 261}
 
 _ALLOWED_FAMILIES = (1, 2, 10)
 """AF_UNIX, AF_INET, AF_INET6: the empty network namespace holds these. AF_VSOCK would reach the host through it."""
@@ -183,6 +184,22 @@ def _refuse_bits(number: int, argument: int, bits: int, verdict: int) -> bytes:
     return _only_for(number, check)
 
 
+def _refuse_limits_of_others(number: int, verdict: int) -> bytes:
+    """Refuse to set limits by a process's number: process 1 has the same user, and without files or memory it fails."""
+    process, limit = _AT_ARGUMENTS, _AT_ARGUMENTS + 16
+    check = (
+        _instruction(_LOAD, process)
+        + _instruction(_JUMP_IF_EQUAL, 0, 4, 0)  # whoever asks, themselves
+        + _instruction(_LOAD, limit)
+        + _instruction(_JUMP_IF_EQUAL, 0, 0, 3)
+        + _instruction(_LOAD, limit + 4)
+        + _instruction(_JUMP_IF_EQUAL, 0, 0, 1)  # no new limit: only a look
+        + _instruction(_RETURN, _ALLOW)
+        + _instruction(_RETURN, verdict)
+    )
+    return _only_for(number, check)
+
+
 def _only_for(number: int, check: bytes) -> bytes:
     return _instruction(_JUMP_IF_EQUAL, number, 0, len(check) // 8) + check
 
@@ -216,6 +233,7 @@ def build(machine: str, *, interfaces: bool = False) -> bytes:
         program += _return_if_number(numbers[column], missing)
     program += _refuse_bits(_CLONE[machine], 0, _NEW_NAMESPACES, refuse)
     program += _allow_values(_SOCKET[machine], 0, families, _ERRNO | errno.EAFNOSUPPORT)
+    program += _refuse_limits_of_others(_PRLIMIT[machine], refuse)
     program += _refuse_values(_PRCTL[machine], 0, _REFUSED_PRCTL, refuse)
     program += _refuse_values(_IOCTL[machine], 1, (_TIOCSTI, _TIOCLINUX), refuse)
     return program + _instruction(_RETURN, _ALLOW)
