@@ -275,6 +275,8 @@ class Init:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             killed.update(others)  # on a busy machine one may be seen again before it is gone
+            for pid in others:
+                _wait_for_end(pid)
             self._collect()
         for pid in kept:
             with contextlib.suppress(ProcessLookupError):
@@ -288,6 +290,15 @@ class Init:
         with contextlib.suppress(ChildProcessError):
             while True:
                 os.wait()
+
+
+def _wait_for_end(pid: int) -> None:
+    """Wait until a killed child has given back its memory; what is no child of ours is only looked at again.
+
+    Looking again and again instead would take the processor from the end that is waited for.
+    """
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 def _is_dead(pid: int) -> bool:
