@@ -7,7 +7,12 @@ from html.parser import HTMLParser
 import nbformat
 import pytest
 from classrooms import SAMPLE, STAFF_SCOPES
+from sqlalchemy import select
+from studyhall.courses.publishing import publish
+from studyhall.events.models import Event, EventType
+from studyhall.organizations.service import ensure_cohort
 from studyhall.permissions import Role
+from studyhall_notebooks.course import load_course
 
 pytestmark = pytest.mark.asyncio
 
@@ -154,6 +159,37 @@ async def test_a_changed_lesson_makes_a_release_and_tells_who_fetched_the_old_on
     await classroom.data("POST", start, token=lea, json={"update": True})
     outline = await classroom.data("GET", "/courses/python-foundations/outline", token=lea)
     assert outline["units"][0]["lessons"][0]["update_available"] is False
+
+
+async def releases_told(classroom):
+    async with classroom.session() as session:
+        told = await session.scalars(select(Event).where(Event.type == EventType.COURSE_PUBLISHED.value))
+        return sorted(event.data["release"] for event in told)
+
+
+async def test_going_back_to_a_former_release_is_told_as_going_on_is(classroom):
+    ines = classroom.token("ines", STAFF_SCOPES)
+    before = await releases_told(classroom)
+    changed = {"files": {f"source/{LESSON}/{LESSON}.ipynb": solved().replace("name", "label").encode()}}
+    for content in (changed, changed, {}, {}):
+        await classroom.data("POST", f"{COURSE}/releases", token=ines, json=upload(**content), status=201)
+    assert await releases_told(classroom) == sorted([*before, 1, 2])
+
+
+async def test_a_release_that_another_cohort_has_already_is_told_to_this_one(classroom):
+    async with classroom.session() as session:
+        autumn = await ensure_cohort(session, organization="demo", cohort="autumn")
+        taken = {
+            "organization_id": autumn.organization_id,
+            "published_by": "ines",
+            "cipher": classroom.context.cipher,
+            "outbox": classroom.context.outbox,
+        }
+    async with classroom.context.database.session(autumn.id) as session:
+        _, published = await publish(session, load_course(SAMPLE), **taken)
+        told = await session.scalars(select(Event).where(Event.type == EventType.COURSE_PUBLISHED.value))
+        assert [event.data["release"] for event in told] == [published.release]
+    assert not published.changed, "it is no new one"
 
 
 @pytest.mark.parametrize(

@@ -123,15 +123,15 @@ async def publish_lesson(
         await store_lesson(session, release, built, learners(release.number), cipher)
         for carry in carriers:
             await carry(session, old, release)
-        await outbox.emit(
-            session,
-            EventType.COURSE_PUBLISHED,
-            user_id=None,
-            data={"course": offering.course.slug, "release": release.number, "by": published_by},
-        )
     offering.release_id = release.id
     await session.flush()
     await session.refresh(offering, ["release"])
+    await outbox.emit(
+        session,
+        EventType.COURSE_PUBLISHED,
+        user_id=None,
+        data={"course": offering.course.slug, "release": release.number, "by": published_by},
+    )
     return PublishedOne(release.number, changed=True)
 
 

@@ -177,8 +177,11 @@ async def publish(
             await store_lesson(session, release, lesson, learners, cipher)
     for writer in writers:
         await writer(session, release, bundle, cipher)
+    before = await _pinned(session, course)
     offering = await _pin(session, course, release)
-    if is_new:
+    if (
+        release.id != before
+    ):  # also one that there was: grades go by another release's dates and tests from now on
         await outbox.emit(
             session,
             EventType.COURSE_PUBLISHED,
@@ -351,6 +354,16 @@ async def store_lesson(
         for path, (data, is_notebook) in contents.items()
     )
     return stored
+
+
+async def _pinned(session: AsyncSession, course: Course) -> uuid.UUID | None:
+    """Return the release that the session's cohort has now."""
+    pinned: uuid.UUID | None = await session.scalar(
+        select(CourseOffering.release_id).where(
+            CourseOffering.course_id == course.id, CourseOffering.cohort_id == cohort_of(session)
+        )
+    )
+    return pinned
 
 
 async def _pin(session: AsyncSession, course: Course, release: CourseRelease) -> CourseOffering:
