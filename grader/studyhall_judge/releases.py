@@ -50,7 +50,7 @@ class BadRelease(Exception):
     """The release itself cannot be used, whatever a learner sends."""
 
 
-_DEFINITION = re.compile(r"^\s*(?:async\s+)?(def|class)\s+(\w+)", re.MULTILINE)
+_DEFINITION = re.compile(r"^[^\S\n]*(?:async\s+)?(def|class)\s+(\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)

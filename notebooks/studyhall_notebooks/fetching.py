@@ -6,7 +6,7 @@ import warnings
 
 from nbformat.notebooknode import NotebookNode
 
-_COMMAND = re.compile(r"^\s*[!%]{1,2}\s*(?:wget|curl|gdown|git\s+clone)\b", re.MULTILINE)
+_COMMAND = re.compile(r"^[^\S\n]*[!%]{1,2}[^\S\n]*(?:wget|curl|gdown|git\s+clone)\b", re.MULTILINE)
 _READERS = frozenset(
     {
         "read_csv",

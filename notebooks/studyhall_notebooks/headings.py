@@ -5,7 +5,8 @@ from typing import Final
 
 from nbformat.notebooknode import NotebookNode
 
-_HEADING: Final = re.compile(r" {0,3}#{1,6}\s+(.*?)\s*#*\s*$")
+_HEADING: Final = re.compile(r" {0,3}#{1,6}\s+(.*)")
+_LONGEST_READ: Final = 1_000
 
 
 def first_heading(notebook: NotebookNode) -> str:
@@ -18,7 +19,8 @@ def first_heading(notebook: NotebookNode) -> str:
             if line.lstrip().startswith(("```", "~~~")):
                 fenced = not fenced
             elif not fenced and (found := _HEADING.match(line)):
-                title = re.sub(r"[*_`]{1,3}(\S.*?\S|\S)[*_`]{1,3}", r"\1", found[1]).strip()
+                text = found[1].rstrip().rstrip("#").rstrip()[:_LONGEST_READ]
+                title = re.sub(r"[*_`]{1,3}(\S.*?\S|\S)[*_`]{1,3}", r"\1", text).strip()
                 if title:
                     return title[:200]
     return ""

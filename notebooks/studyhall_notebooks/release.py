@@ -32,7 +32,7 @@ from studyhall_notebooks.solutions import bound_builtins, changed_names
 from studyhall_notebooks.structure import as_node
 
 _INDENT: Final = re.compile(r"\A\s*")
-_CLASS: Final = re.compile(r"^\s*class\s+(\w+)", re.MULTILINE)
+_CLASS: Final = re.compile(r"^[^\S\n]*class\s+(\w+)", re.MULTILINE)
 
 
 class ReleaseOptions(BaseModel):

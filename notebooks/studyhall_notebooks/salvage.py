@@ -35,7 +35,7 @@ _TOKEN_ON_LINES = re.compile(_TOKEN.pattern.replace(r"[^'\\]", r"[^'\\\n]").repl
 
 _ON_LINES = re.compile(r"\n[ \t]+[\"']")
 _CELL_START = re.compile(r'\{\s*"(?:attachments|cell_type|id)"\s*:')
-_ENCODED = re.compile(r"\s*(?:data:[\w/+.;=-]*,)?([A-Za-z0-9+/\s]{40,}={0,2})\s*")
+_ENCODED = re.compile(r"(?:data:[\w/+.;=-]*,)?([A-Za-z0-9+/\s]{40,}={0,2})")
 _QUOTING = re.compile(r"^(?:> ?|\+)", re.MULTILINE)
 _WORDS: Final = {"true": True, "True": True, "false": False, "False": False, "null": None, "None": None}
 _INNER: Final = ("content", "notebook", "ipynb", "nb", "data", "body")
@@ -101,7 +101,7 @@ def _candidates(text: str) -> list[tuple[str, str]]:
     merged = conflicts.sides(text)
     if merged is not None:
         candidates += [(CONFLICT, side) for side in merged]
-    encoded = _ENCODED.fullmatch(text)
+    encoded = _ENCODED.fullmatch(text.strip())
     if encoded is not None:
         with contextlib.suppress(binascii.Error, ValueError):
             candidates.append((WRAPPED, base64.b64decode(encoded[1]).decode("utf-8")))

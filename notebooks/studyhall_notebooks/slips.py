@@ -25,8 +25,8 @@ _LIKENESS_OF_WORDS: Final = 0.7
 """The same of one word, BEGIN or END."""
 _SETTINGS: Final = {"test": ("title", "hint", "text_result"), "quiz": ("id",)}
 _PICTURE: Final = re.compile(
-    r"!\[[^\]\n]*\]\(\s*(?:<(?P<pointed>[^>\n]+)>|(?P<plain>[^\s)]+))"
-    r"|<img\b[^>]*?\bsrc\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')",
+    r"!\[[^\]\n]{0,500}\]\(\s*(?:<(?P<pointed>[^>\n]+)>|(?P<plain>[^\s)]+))"
+    r"|<img\b[^<>]*?\bsrc\s*=\s*(?:\"(?P<double>[^\"]*)\"|'(?P<single>[^']*)')",
     re.IGNORECASE,
 )
 _CODE: Final = re.compile(r"^(```|~~~).*?^\1|`[^`\n]+`", re.DOTALL | re.MULTILINE)

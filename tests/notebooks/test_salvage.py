@@ -151,8 +151,10 @@ def test_where_nothing_is_left_the_file_is_refused(text):
         '{"cells":[' + '{"cell_type":"code","source":"x"},' * 200_000,
         "{" + "a," * 2_000_000,
         '{"cells": "' + "\\" * 5_000_000,
+        " " * 1_000_000 + "!",
+        "QUJD " * 300_000 + "!",
     ],
-    ids=["starts", "marks", "quotes", "cells", "words", "backslashes"],
+    ids=["starts", "marks", "quotes", "cells", "words", "backslashes", "blanks", "encoded"],
 )
 def test_salvaging_is_bounded(text):
     # Of the processor, whatever else the machine does: a second or two, and minutes where it grows by the square.

@@ -1,9 +1,10 @@
 """What an author meant and did not write, which nothing but a look at it finds."""
 
 import pytest
+from nbformat.v4 import new_markdown_cell
 from studyhall_notebooks.checks import Level, check_course, check_notebook
 from studyhall_notebooks.parsing import read_notebook
-from studyhall_notebooks.slips import always_true_assert
+from studyhall_notebooks.slips import always_true_assert, missing_pictures
 
 
 def warnings(make, *cells):
@@ -196,3 +197,9 @@ def test_a_quiz_in_a_lessons_folder_is_told_to_be_moved(write_course, make):
     )
     (message,) = [finding.message for finding in check_course(root) if finding.code == "unknown_quiz"]
     assert "move it" in message
+
+
+@pytest.mark.parametrize("opening", ["![", "<img ", "<img src="])
+def test_very_many_beginnings_of_pictures_are_looked_through_once(opening):
+    cell = new_markdown_cell(opening * 100_000 + "\n![a](absent.png)")
+    assert [slip.code for slip in missing_pictures(cell, ())] == ["missing_picture"]

@@ -46,6 +46,9 @@ _NO_NOTEBOOKS: Final = frozenset(
 )
 _LOOKS_LIKE_ONE = re.compile(rb'"(?:cells|cell_type|nbformat|worksheets)"')
 _SNIFFED: Final = 4_000
+_LONGEST_NAME: Final = 255
+"""What file systems take; an archive may hold names that are far longer."""
+
 _STEM = re.compile(
     r"^[.~#_]*(.*?)(?:-checkpoint)?(?:[._\uff0e](?:ipynb|jpynb|ipnb|nb|json|txt|zip|gz)\b.*)?[~#]*$",
     re.IGNORECASE,
@@ -69,7 +72,7 @@ class Found:
 
 def stem_of(name: str) -> str:
     """Return a file's name without what browsers, editors and archives put around a notebook's."""
-    found = _STEM.match(PurePosixPath(name).name)
+    found = _STEM.match(PurePosixPath(name).name[:_LONGEST_NAME])
     return found[1] if found is not None else name
 
 
