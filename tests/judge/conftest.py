@@ -6,6 +6,7 @@ assignment's notebook is written down in ``cases/<assignment>/assignment.yaml``.
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import json
 import os
@@ -21,10 +22,17 @@ import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from studyhall_judge.client import Judge
 from studyhall_judge.report import GradeReport, GradeRequest, Limits, Progress, Release
+from studyhall_judge.sandbox import sorts
 from studyhall_notebooks.parsing import write_notebook
 from studyhall_notebooks.release import graded_source, learner_version
 
 CASES = Path(__file__).parent / "cases"
+
+
+@pytest.fixture(autouse=True)
+def no_threads_but_learners(monkeypatch):
+    """Threads that earlier tests have left in this process are no learner's, before which containers are copied."""
+    monkeypatch.setattr(sorts, "_OWN_THREADS", max(sorts._OWN_THREADS, _thread._count()))
 
 
 @dataclass
