@@ -58,9 +58,8 @@ class Leash:
                 for name in self._names(place)[0]:
                     users.setdefault(name, []).append(place)
         waiting = list(self._endless)
-        while (
-            waiting
-        ):  # each name leads on once: of thousands of cells, each may use what the next one defines
+        # Each name leads on once: of thousands of cells, each may use what the next one defines.
+        while waiting:
             for place in users.pop(waiting.pop(), ()):
                 more = self._names(place)[1] - self._endless
                 self._endless |= more

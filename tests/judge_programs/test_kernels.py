@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import base64
+import copy
 import json
 import subprocess
 import sys
@@ -11,11 +13,15 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from studyhall_judge.client import Judge
+from studyhall_judge.outputs import Share
+from studyhall_judge.programs import kernels
 from studyhall_judge.report import GradeReport, GradeRequest, Limits, Release, ReportStatus, TestStatus
+from studyhall_judge.scoring import Ending
 from studyhall_notebooks.parsing import write_notebook
 from studyhall_notebooks.release import ReleaseOptions, graded_source, learner_version
 
@@ -164,3 +170,49 @@ def test_a_learners_own_data_files_lie_beside_the_lessons(bash):
     own["bash_kernel.py"] = own["pexpect/__init__.py"] = base64.b64encode(b"raise SystemExit").decode()
     report = bash('greet() { echo "$(cat mine/word.txt) $1"; }', files=own)
     assert _statuses(report) == [TestStatus.passed] * 3, report.tests
+
+
+def _text(text: str) -> dict[str, object]:
+    return {"output_type": "stream", "name": "stdout", "text": text}
+
+
+def _result_of(text: str) -> dict[str, object]:
+    return {
+        "output_type": "execute_result",
+        "data": {"text/plain": text},
+        "metadata": {},
+        "execution_count": 1,
+    }
+
+
+ERROR = {"output_type": "error", "ename": "2", "evalue": "", "traceback": []}
+PICTURE = {"output_type": "display_data", "data": {"text/plain": "x" * 90}, "metadata": {}}
+
+
+def _cut() -> Callable[..., list[dict[str, object]]]:
+    """Return the function of the program that runs beside the kernel."""
+    kept = [
+        one
+        for one in ast.parse(kernels._DRIVER.read_text()).body
+        if isinstance(one, ast.Assign | ast.FunctionDef) and getattr(one, "name", "cut") == "cut"
+    ]
+    names: dict[str, Any] = {"json": json}
+    exec(compile(ast.Module(kept, []), "kernel.py", "exec"), names)  # noqa: S102 - our own program
+    return cast("Callable[..., list[dict[str, object]]]", names["cut"])
+
+
+@pytest.mark.parametrize(
+    "before",
+    [[_text("x" * 9_000)], [PICTURE] * 1_500, [_text("a"), PICTURE] * 30, [_result_of("0")] * 200],
+    ids=["long", "many", "mixed", "results"],
+)
+@pytest.mark.parametrize("deciding", [ERROR, _result_of("0.5")], ids=["error", "result"])
+def test_what_decides_a_test_is_kept_however_much_was_put_out_before(before, deciding):
+    made = copy.deepcopy([*before, deciding])
+    run = kernels.KernelRun.__new__(kernels.KernelRun)
+    run._share = Share(100)
+    outcome = run._outcome({"outputs": _cut()(made, 2_000), "late": False}, 0.1, cast("Any", None))
+    if deciding is ERROR or len(before) == 200:
+        assert outcome.ending is Ending.raised
+    else:
+        assert outcome.result == {"kind": "number", "value": 0.5}

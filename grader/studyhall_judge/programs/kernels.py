@@ -214,14 +214,15 @@ class KernelRun:
             return CellOutcome(ending, seconds=seconds)
         if answer.get("late") is True:
             return CellOutcome(Ending.timed_out, seconds=seconds)
-        outputs = self._share.take(clean_outputs(answer.get("outputs")))
-        errors = [one for one in outputs if one["output_type"] == "error"]
+        said = clean_outputs(answer.get("outputs"))
+        outputs = self._share.take(said)  # to be shown; what decides is looked for in all that was said
+        errors = [one for one in said if one["output_type"] == "error"]
         if errors:
             # Other kernels have no assertions: a test is a command that fails.
             described = f"{errors[-1]['ename']} {errors[-1]['evalue']}".strip()[:2000]
             error = CellError("AssertionError", described)
             return CellOutcome(Ending.raised, outputs=outputs, error=error, seconds=seconds)
-        return CellOutcome(Ending.finished, outputs=outputs, result=_result(outputs), seconds=seconds)
+        return CellOutcome(Ending.finished, outputs=outputs, result=_result(said), seconds=seconds)
 
 
 def release_files(release: PreparedRelease) -> dict[str, bytes]:

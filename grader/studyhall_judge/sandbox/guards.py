@@ -76,7 +76,7 @@ class Guards:
         self._own = LessonsOwn(self._cells, touched)
         self.released_files: frozenset[str] = frozenset()
         self._files: dict[str, tuple[int, ...]] = {}
-        self._contents: dict[str, tuple[int, int]] = {}
+        self._contents: dict[str, tuple[bytes, int]] = {}
         self._records = take_records()
         self._known = {id(record.owner) for record in self._records}
         self._note_cells(self._records)

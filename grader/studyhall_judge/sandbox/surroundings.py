@@ -9,6 +9,7 @@ The audit hook hears who moves and who sets variables, so that what a test does 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import posix
 import stat
@@ -30,7 +31,9 @@ _LARGEST = 10_000_000
 _get_folder, _change_folder = posix.getcwd, posix.chdir
 _get_status, _open_file, _read, _close = posix.stat, posix.open, posix.read, posix.close
 _put, _unset = posix.putenv, posix.unsetenv
-_encode, _hash, _is_file = os.fsencode, hash, stat.S_ISREG
+_encode, _is_file = os.fsencode, stat.S_ISREG
+_digest: Any = hashlib.blake2b
+"""Not `hash`, whose key lies in the learner's own memory: who knows it can write other content of the same hash."""
 
 
 class Surroundings:
@@ -115,12 +118,13 @@ def _status_of(path: str) -> Any:
         return None
 
 
-def fingerprint_of(path: str, largest: int) -> tuple[int, int] | None:
+def fingerprint_of(path: str, largest: int) -> tuple[bytes, int] | None:
     """Return what only the same content gives, with its size; None for what is no file or larger than that."""
     about = _status_of(path)
     if about is None or not _is_file(about.st_mode) or about.st_size > largest:
         return None
-    return _hash(_content_of(path)), about.st_size
+    digest: bytes = _digest(_content_of(path)).digest()
+    return digest, about.st_size
 
 
 def _content_of(path: str) -> bytes:
