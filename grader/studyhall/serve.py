@@ -8,7 +8,7 @@ from jupyterhub.services.auth import HubOAuth
 from sqlalchemy.exc import OperationalError
 from tornado.netutil import bind_sockets
 
-from studyhall import __version__
+from studyhall import __version__, collector
 from studyhall.app import make_application, open_context
 from studyhall.errors import ConfigurationError
 from studyhall.logs import configure_logs
@@ -79,6 +79,7 @@ async def serve(settings: Settings) -> None:
                 link = asyncio.create_task(
                     hub_link.run(context, HubGroups(hub_auth.api_url, hub_auth.api_token))
                 )
+                collector.settle()
                 await stop.wait()
                 link.cancel()
                 await asyncio.gather(link, return_exceptions=True)

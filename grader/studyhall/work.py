@@ -7,6 +7,7 @@ import structlog
 from prometheus_client import start_http_server
 from sqlalchemy.exc import OperationalError
 
+from studyhall import collector
 from studyhall.app import open_context, register_tasks
 from studyhall.context import Context
 from studyhall.errors import ConfigurationError
@@ -85,6 +86,7 @@ async def work(settings: Settings) -> None:
                 for signum in (signal.SIGTERM, signal.SIGINT):
                     loop.add_signal_handler(signum, worker.cancel)
                 log.info("worker_started", concurrency=settings.worker_concurrency)
+                collector.settle()
                 parts = (worker, recovery, places, gradebooks)
                 done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
                 for task in parts:
