@@ -1,10 +1,13 @@
 import { useId, useLayoutEffect, useRef, type ReactNode } from 'react';
 
+import { useTypedText } from './typed_text';
+
 const FOCUSABLE = 'input, select, textarea, button, a[href]';
 
 /**
- * A question or a form above the page; Escape and Cancel leave everything as it was. The focus stays inside, also when
- * what had it goes away, as a list's entry does.
+ * A question or a form above the page; Escape and Cancel leave everything as it was. Where something has been typed,
+ * Escape asks first, since it is easily pressed for another reason. The focus stays inside, also when what had it goes
+ * away, as a list's entry does.
  */
 export function Dialog(props: {
   title: string;
@@ -15,6 +18,7 @@ export function Dialog(props: {
 }): React.JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
   const title = useId();
+  const typed = useTypedText(dialog);
   // Closed before it is taken out of the page: only then does the focus go back to where it came from.
   useLayoutEffect(() => {
     const shown = dialog.current;
@@ -22,17 +26,30 @@ export function Dialog(props: {
     return () => shown?.close();
   }, []);
   const { close } = props;
-  const latest = useRef(close);
-  latest.current = close;
+  const leave = (): void => {
+    if (typed.isThere() && !typed.isAsked) {
+      typed.ask();
+    } else {
+      close();
+    }
+  };
+  const latest = useRef({ leave, close });
+  latest.current = { leave, close };
   useLayoutEffect(() => {
     // React knows the cancel of a dialog, but not in every version the one that Escape makes.
     const shown = dialog.current;
     const cancel = (event: Event): void => {
       event.preventDefault();
-      latest.current();
+      latest.current.leave();
     };
+    // A browser closes by itself at a second Escape, without asking.
+    const closed = (): void => latest.current.close();
     shown?.addEventListener('cancel', cancel);
-    return () => shown?.removeEventListener('cancel', cancel);
+    shown?.addEventListener('close', closed);
+    return () => {
+      shown?.removeEventListener('cancel', cancel);
+      shown?.removeEventListener('close', closed);
+    };
   }, []);
   useLayoutEffect(() => {
     const shown = dialog.current;
@@ -77,6 +94,11 @@ export function Dialog(props: {
     >
       <h2 id={title}>{props.title}</h2>
       {props.children}
+      {typed.isAsked && (
+        <p className="notice waiting" role="alert">
+          What you typed is not saved. Press Escape again to throw it away.
+        </p>
+      )}
     </dialog>
   );
 }

@@ -70,6 +70,31 @@ def test_rules_are_saved_after_signing_in_again(installation, late_work, sign_in
     expect(page.get_by_test_id("policy-grace")).to_have_value("17")
 
 
+def test_escape_asks_before_it_throws_away_what_was_typed(late_work, sign_in, screenshot):
+    page = sign_in("ines", path=BOOK)
+    open_rules(page)
+    before = page.get_by_test_id("policy-grace").input_value()
+    page.get_by_test_id("policy-grace").fill("41")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("alert")).to_contain_text("Press Escape again")
+    expect(page.get_by_test_id("policy-grace")).to_have_value("41")
+    screenshot(page, "staff-escape-asks")
+    page.get_by_test_id("policy-grace").press("End")
+    page.keyboard.type("0")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("alert")).to_contain_text("Press Escape again")
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("policy-dialog")).to_be_hidden()
+    open_rules(page)
+    expect(page.get_by_test_id("policy-grace")).to_have_value(before)
+    # Nothing typed, or typed and taken back: nothing to ask about.
+    page.get_by_test_id("policy-grace").fill("41")
+    page.get_by_test_id("policy-grace").fill(before)
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("policy-dialog")).to_be_hidden()
+
+
 def test_two_who_change_the_rules_see_each_others(late_work, sign_in, screenshot):
     one, other = sign_in("ines", path=BOOK), sign_in("ines", path=BOOK)
     for page, grace in ((one, "20"), (other, "30")):
