@@ -249,3 +249,24 @@ def test_a_judge_that_is_only_on_pythonpath_trusts_its_own_code(start, assignmen
     graded = elsewhere.grade(squares.release, submit(squares, {}))
     assert graded.report.score == 15
     assert not graded.report.flags
+
+
+MOVE_IN = """
+import sys, tempfile
+tempfile.tempdir = sys.argv[1]
+from studyhall_judge.sandbox import forkserver, root
+from studyhall_judge.standing import FIRST_UID, can_change_user
+forkserver.isolate(FIRST_UID if can_change_user() else None, root.interpreter_paths())
+import os
+print(sorted(os.listdir("/")))
+"""
+
+
+def test_a_warm_process_leaves_no_folder_behind(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", MOVE_IN, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "home" in done.stdout
+    assert "old" not in done.stdout
+    assert list(tmp_path.iterdir()) == []

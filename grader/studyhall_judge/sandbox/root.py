@@ -6,6 +6,7 @@ private tmpfs (working directory, /tmp and /dev/shm together, under one quota) a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -77,6 +78,8 @@ def enter(paths: list[str]) -> list[str]:
     _mount_proc(new, missing)
     linux.pivot_root(new, f"{new}/old")
     os.chdir("/")
+    with contextlib.suppress(OSError):
+        os.rmdir(f"/old{new}")  # each warm process would leave an empty folder behind where no outer wall is
     linux.unmount("/old")
     os.rmdir("/old")
     linux.mount(
