@@ -142,18 +142,15 @@ test('test ids split at their last slash', () => {
   assert.deepEqual(splitTestId('test_sum'), { notebook: '', gradeId: 'test_sum' });
 });
 
-test('gained XP belong to the verdict of their lesson, whichever comes first', () => {
+test('gained XP belong to the attempt that they name, whenever they come', () => {
   const book = new GainBook();
-  const first = { id: 'a1', course: 'python', lesson: 'loops' };
-  book.gain({ xp: 30, object: 'python/loops' }, 1_000);
-  book.verdict(first, 2_000);
-  book.gain({ xp: 50, object: 'python/loops' }, 3_000);
-  book.gain({ xp: 25, object: 'python/quizzes/loops' }, 3_500);
+  book.gain({ xp: 30, attempt_id: 'a1' });
+  book.gain({ xp: 5, attempt_id: 'a2' });
+  book.gain({ xp: 50, attempt_id: 'a1' });
+  book.gain({ xp: 25, attempt_id: null });
   assert.equal(book.of('a1'), 80);
-  book.verdict({ ...first, id: 'a2' }, 120_000);
-  assert.equal(book.of('a2'), 0);
-  book.gain({ xp: 5, object: 'python/loops' }, 190_000);
-  assert.equal(book.of('a2'), 0);
+  assert.equal(book.of('a2'), 5);
+  assert.equal(book.of('a3'), 0);
 });
 
 test('what a person still has to grade has no points yet', () => {

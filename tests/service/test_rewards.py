@@ -211,8 +211,9 @@ async def updates(room, pubsub, name="rewards.updated"):
 
 async def test_the_learners_window_hears_of_it_with_gain_and_level(room):
     manager, pubsub = await listen(room, "lea")
-    await graded(room, "lea", 100)
-    await completed(room, "lea")
+    attempt = str(uuid.uuid4())
+    await graded(room, "lea", 100, attempt_id=attempt)
+    await completed(room, "lea", attempt_id=attempt)
     await quiz(room, "lea", 100)
     await quiz(room, "lea", 10)
     await room.run_jobs()
@@ -222,11 +223,13 @@ async def test_the_learners_window_hears_of_it_with_gain_and_level(room):
         "xp": 100,
         "reason": "lesson_score",
         "object": "python-foundations/values-and-names",
+        "attempt_id": attempt,
     }
     assert first["level_up"] is False
     assert first["streak"]["current"] == 1
     assert first["streak"]["active_today"] is True
     assert second["gained"]["xp"] == 50
+    assert second["gained"]["attempt_id"] == attempt
     assert third["gained"]["object"] == "python-foundations/quizzes/names-quiz"
     assert third["level_up"] is True
     assert third["level"] == 2

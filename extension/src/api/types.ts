@@ -106,7 +106,7 @@ export interface SubmissionPosition {
 
 export interface RewardsUpdate extends RewardProfile {
   /** XP earned just now; `object` is `course/lesson` or `course/quizzes/quiz`. */
-  gained: { xp: number; reason: string; object: string } | null;
+  gained: { xp: number; reason: string; object: string; attempt_id: string | null } | null;
   level_up: boolean;
 }
 

@@ -295,7 +295,7 @@ export class SubmissionsModel extends VDomModel implements ISubmissions {
       }
       case 'rewards.updated':
         if (event.data.gained) {
-          this._gains.gain(event.data.gained, Date.now());
+          this._gains.gain(event.data.gained);
           this._notify();
         }
         break;
@@ -366,9 +366,6 @@ export class SubmissionsModel extends VDomModel implements ISubmissions {
     this.attempts = [merged, ...others].sort((one, two) => two.number - one.number);
     if (isFinal(attempt)) {
       this.progress.forget(attempt.id);
-      if (!before || !isFinal(before)) {
-        this._gains.verdict(attempt, Date.now());
-      }
     }
     if (this.pending?.stage === 'waiting' && samePlace(attempt, this.pending.place)) {
       this.pending = null;

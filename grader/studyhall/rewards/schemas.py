@@ -1,6 +1,7 @@
 """What the API says of rewards."""
 
 import unicodedata
+import uuid
 from datetime import date
 from enum import StrEnum
 from typing import Annotated
@@ -51,6 +52,8 @@ class Gain(BaseModel):
     reason: str
     object: str
     """``course/lesson`` or ``course/quizzes/quiz``."""
+    attempt_id: uuid.UUID | None
+    """The attempt at the lesson or quiz that brought it; None where the event named none."""
 
 
 class RewardsUpdate(RewardProfile):

@@ -150,7 +150,15 @@ async def record(
     if not await _write(session, event, user_id, claim, amount=amount, done_at=done_at, day=day):
         amount = 0
     counted = Counted(
-        gained=Gain(xp=amount, reason=claim.reason.value, object=claim.shown_as) if amount else None,
+        gained=Gain(
+            xp=amount,
+            reason=claim.reason.value,
+            object=claim.shown_as,
+            # Of a completed lesson the ledger's row names none, the event does.
+            attempt_id=event.data.get("attempt_id"),
+        )
+        if amount
+        else None,
         level_up=policy.level_of(standing.xp + amount) > policy.level_of(standing.xp),
     )
     return counted, _profile(
