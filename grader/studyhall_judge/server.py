@@ -28,6 +28,9 @@ log = logging.getLogger("studyhall_judge")
 PROGRESS_SECONDS = 0.02
 """How long progress may wait for more of it."""
 
+BACKLOG = 256
+"""How many may wait to be let in."""
+
 Event = Progress | GradeReport | ProgramProgress | ProgramReport
 
 
@@ -211,8 +214,11 @@ async def _refuse(writer: asyncio.StreamWriter, code: str, message: str) -> None
 def bind(path: Path) -> socket.socket:
     """Listen on a unix socket at ``path``, replacing a stale one.
 
+    Whoever connects waits until `serve` begins to answer. A socket that nobody listens at yet would look stale to
+    another judge, and be taken away from the one that is warming up.
+
     Raises:
-        SocketInUse: a living judge answers there.
+        SocketInUse: a living judge answers there, or will.
         OSError: the folder is missing or not writable.
     """
     if path.is_socket():
@@ -230,6 +236,7 @@ def bind(path: Path) -> socket.socket:
     mask = os.umask(0o177)
     try:
         listener.bind(str(path))
+        listener.listen(BACKLOG)
     except OSError:
         listener.close()
         raise
@@ -241,4 +248,4 @@ def bind(path: Path) -> socket.socket:
 async def serve(listener: socket.socket, grader: Grader) -> asyncio.Server:
     """Start answering on ``listener``. The caller closes the returned server."""
     server = JudgeServer(grader)
-    return await asyncio.start_unix_server(server.handle, sock=listener, backlog=256)
+    return await asyncio.start_unix_server(server.handle, sock=listener, backlog=BACKLOG)
