@@ -14,11 +14,13 @@ export function Dialog(props: {
   close: () => void;
   testId?: string;
   className?: string;
+  /** Another value than before once what was typed is saved, where the dialog stays open. */
+  settled?: unknown;
   children: ReactNode;
 }): React.JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
   const title = useId();
-  const typed = useTypedText(dialog);
+  const typed = useTypedText(dialog, props.settled);
   // Closed before it is taken out of the page: only then does the focus go back to where it came from.
   useLayoutEffect(() => {
     const shown = dialog.current;

@@ -6,9 +6,13 @@ type Field = HTMLInputElement | HTMLTextAreaElement;
 
 /**
  * Look after what is typed in a part of the page: has anything been, that would be lost if the part went away now?
- * A field that shows again what it showed at first, as after saving, holds nothing that could be lost.
+ * A field that shows again what it showed at first holds nothing that could be lost, nor does one whose text has been
+ * saved: `settled` is another value then than before.
  */
-export function useTypedText(part: RefObject<HTMLElement | null>): {
+export function useTypedText(
+  part: RefObject<HTMLElement | null>,
+  settled: unknown
+): {
   isThere: () => boolean;
   isAsked: boolean;
   ask: () => void;
@@ -31,6 +35,12 @@ export function useTypedText(part: RefObject<HTMLElement | null>): {
       shown?.removeEventListener('input', forget);
     };
   }, [part]);
+  useLayoutEffect(() => {
+    for (const field of first.current.keys()) {
+      first.current.set(field, field.value);
+    }
+    setAsked(false);
+  }, [settled]);
   const isThere = (): boolean =>
     [...first.current].some(([field, value]) => field.isConnected && field.value !== value);
   return { isThere, isAsked, ask: () => setAsked(true) };

@@ -107,6 +107,8 @@ export function ExtensionsDialog(props: Props): React.JSX.Element {
   const field = useRef<HTMLInputElement>(null);
   const [due, setDue] = useState(fieldText(assignment.due_at));
   const [reason, setReason] = useState('');
+  // Counts how often the form was saved, or filled with what is saved.
+  const [settled, setSettled] = useState(0);
   const action = useAction();
   const [wrong, setWrong] = useState<string | null>(null);
   const wrongId = useId();
@@ -136,6 +138,7 @@ export function ExtensionsDialog(props: Props): React.JSX.Element {
       });
       setUsername('');
       setReason('');
+      setSettled(count => count + 1);
       after(`${name} has more time.`);
     });
   };
@@ -162,6 +165,7 @@ export function ExtensionsDialog(props: Props): React.JSX.Element {
       title={`${assignment.title}: extensions`}
       close={props.close}
       testId="extensions-dialog"
+      settled={settled}
     >
       {end === null ? (
         <NothingDue title={assignment.title} close={props.close} />
@@ -273,6 +277,7 @@ export function ExtensionsDialog(props: Props): React.JSX.Element {
                     setUsername(extension.learner.username);
                     setDue(fieldText(extension.due_at));
                     setReason(extension.reason);
+                    setSettled(count => count + 1);
                     field.current?.focus();
                   }}
                   withdraw={() => void withdraw(extension)}
