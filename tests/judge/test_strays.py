@@ -209,6 +209,10 @@ def test_with_nbgraders_scoring_answers_stay_where_nbgrader_runs_them(released, 
         "def f(x):\n<<<<<<< HEAD\n    return x\n=======\n    return x + 1\n>>>>>>> other\n",
         "<<<<<<< HEAD\ndef f(x):\n    return x",
         "def f(x):\n    return x\x00",
+        "python\nCopy code\ndef f(x):\n    return x",
+        "python\nCopy\nEdit\n\ndef f(x):\n    return x",
+        "Python\ndef f(x):\n    return x",
+        "python\n```\ndef f(x):\n    return x\n```",
     ],
 )
 def test_what_was_copied_along_is_left_out_where_it_keeps_an_answer_from_running(pasted):
@@ -299,7 +303,7 @@ def test_a_lesson_about_what_stands_for_an_answer_keeps_it(released, work):
 
 @pytest.mark.parametrize(
     "text",
-    ["def f(x):\n    return '\u00a0\u200b'", "def f(x:\n\u00a0", "```\nno python (\n```", "größe = 1", "```"],
+    ["def f(x):\n    return '\u00a0\u200b'", "def f(x:\n\u00a0", "```\nno python (\n```", "größe = 1", "```", "python", "python = 1\nCopy = 2", "python\nno python ("],
 )
 def test_a_text_that_runs_or_never_will_stays_as_it_is(text):
     assert readable(text) == (text, "")
