@@ -56,7 +56,7 @@ ESCAPES = (
     "Your answer held signs as another program writes them, such as &lt; for <. They were read as meant."
 )
 HEADER = (
-    "The words that a web page shows above code (python, Copy code) were left out of your answer, so that it could run."
+    "Words that a web page shows above code (python, Copy code) were left out, so that your answer could run."
 )
 PROSE = "Sentences between the lines of your answer were left out, so that it could run."
 
@@ -65,8 +65,8 @@ def readable(source: str) -> tuple[str, str]:
     """Return an answer's text as it can run, and what to tell of it: nothing where nothing was changed."""
     begun = _unheaded(source)
     if begun != source:
-        text, told = readable(begun)
-        return (text, f"{HEADER} {told}".rstrip()) if compiles(text) else (source, "")
+        text, more = readable(begun)
+        return (text, f"{HEADER} {more}".rstrip()) if compiles(text) else (source, "")
     if source.isascii() and _SUSPICIOUS.search(source) is None:
         return source, ""
     if len(source) > LONGEST_MENDED or compiles(source):

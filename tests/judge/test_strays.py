@@ -303,7 +303,16 @@ def test_a_lesson_about_what_stands_for_an_answer_keeps_it(released, work):
 
 @pytest.mark.parametrize(
     "text",
-    ["def f(x):\n    return '\u00a0\u200b'", "def f(x:\n\u00a0", "```\nno python (\n```", "größe = 1", "```", "python", "python = 1\nCopy = 2", "python\nno python ("],
+    [
+        "def f(x):\n    return '\u00a0\u200b'",
+        "def f(x:\n\u00a0",
+        "```\nno python (\n```",
+        "größe = 1",
+        "```",
+        "python",
+        "python = 1\nCopy = 2",
+        "python\nno python (",
+    ],
 )
 def test_a_text_that_runs_or_never_will_stays_as_it_is(text):
     assert readable(text) == (text, "")
