@@ -224,8 +224,10 @@ class _Rebuilding:
             self._repair("changed_cell", released, "A locked cell had been changed. The original was used.")
 
     def _say_reordered(self) -> None:
-        found = [self._found[str(cell.grade_id)] for cell in self._anchors if cell.grade_id in self._found]
-        places = [cell.index for cell in found if not cell.moved]
+        found = [(cell, self._found.get(str(cell.grade_id))) for cell in self._anchors]
+        places = [
+            cell.index for own, cell in found if cell is not None and cell.match is own and not cell.moved
+        ]
         if places != sorted(places) and not self._earlier:
             self._repair(
                 "reordered", None, "Cells of the lesson were out of order. They ran in the lesson's order."

@@ -116,6 +116,10 @@ def in_emptied_cells_elsewhere(work):
     all_at_the_end(work)
 
 
+def all_in_the_first_answer(work):
+    work.cells[place(work, "squares")].source = "\n\n".join(ANSWERS.values())
+
+
 def in_notes(work):
     for grade_id, text in ANSWERS.items():
         note = new_markdown_cell(f"My answer:\n\n```python\n{text}\n```")
@@ -126,6 +130,7 @@ def in_notes(work):
     "damage",
     [
         in_notes,
+        all_in_the_first_answer,
         all_at_the_end,
         each_at_the_end,
         each_after_its_test,
@@ -183,6 +188,14 @@ def test_only_a_cell_with_all_that_is_asked_for_is_taken(released, work):
     rebuilt = rebuild(released, work, "default")
     assert passes(rebuilt) == []
     assert "moved_answer" not in codes(rebuilt)
+
+
+def test_a_variable_of_an_earlier_answer_is_not_the_function_that_is_asked_for_later(released, work):
+    work.cells[place(work, "squares")].source = f"mean = 3\n{ANSWERS['squares']}"
+    rebuilt = rebuild(released, work, "default")
+    assert passes(rebuilt) == ["test_squares"]
+    assert "moved_answer" not in codes(rebuilt)
+    assert any("NotImplementedError" in one.source for one in rebuilt.cells)
 
 
 def test_with_nbgraders_scoring_answers_stay_where_nbgrader_runs_them(released, work):
