@@ -25,7 +25,7 @@ from studyhall_judge.fetching import fetched_by
 from studyhall_judge.leash import Leash
 from studyhall_judge.magics import as_python
 from studyhall_judge.messages import why_unread
-from studyhall_judge.missing_names import LESSON, TEST, Ended, Texts, why_missing
+from studyhall_judge.missing_names import LESSON, TEST, Ended, Texts, above, why_missing, why_none
 from studyhall_judge.outputs import Share, clean_outputs
 from studyhall_judge.rebuild import CellKind, PlannedCell
 from studyhall_judge.releases import definitions_for, told_of
@@ -161,10 +161,14 @@ class NotebookRun:
         elif error is not None and error.name == "NameError" and (missing := _MISSING.search(error.message)):
             word = re.compile(rf"\b{missing[1]}\b")
             error.unread = next((why for source, why in self._unread.items() if word.search(source)), "")
+            if not error.unread and (last := above(self._ended)) is not None:
+                error.unread = self._unread.get(last.source, "")
             if not error.unread and (error.from_test or error.about):
                 kinds = (CellKind.learner, CellKind.manual)
                 after = [one.source for one in self._cells[place + 1 :] if one.runs and one.kind in kinds]
                 error.unread, error.unread_says = why_missing(missing[1], self._ended, after, self._texts)
+        elif error is not None and error.from_test and "NoneType" in error.message:
+            error.unread = why_none(self._ended)
         late, owner = outcome.ending is Ending.timed_out, _OWNERS.get(cell.kind, "")
         name, message = (error.name, error.message) if error is not None else ("", "")
         text = cell.released.shown if owner and cell.released else cell.source

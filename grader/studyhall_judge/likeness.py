@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import warnings
 from collections import Counter, deque
 from typing import Any
 
@@ -37,6 +39,22 @@ def compiles(source: str) -> bool:
 
 _TOP_LEVEL_AWAIT = 0x2000
 _ONLY_AST = 0x400
+
+
+def same_code(first: str, second: str) -> bool:
+    """Whether two texts are the same Python but for its form: blanks, brackets, quotes and comments."""
+    if max(len(first), len(second)) > LONGEST_PARSED:
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            flags = _TOP_LEVEL_AWAIT | _ONLY_AST
+            one, other = (
+                compile(text, "<cell>", "exec", dont_inherit=True, flags=flags) for text in (first, second)
+            )
+        return ast.dump(one) == ast.dump(other)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
 
 
 def plain(source: str) -> str:

@@ -13,7 +13,7 @@ import re
 import warnings
 
 from studyhall_judge.failing import say_failure
-from studyhall_judge.missing_names import WITHOUT_NETWORK
+from studyhall_judge.missing_names import NO_ANSWER, WITHOUT_NETWORK
 from studyhall_judge.report import TestStatus
 from studyhall_judge.scoring import CellError, CellOutcome, Ending
 
@@ -39,7 +39,7 @@ COMPARATOR_ERROR = "ComparatorError"
 _BY_EXCEPTION = {
     COMPARATOR_ERROR: "This test could not decide whether the result is right. The fault may lie in the test.",
     "NameError": "A name that this test needs is not defined. Is it spelled as the task says?",
-    "NotImplementedError": "This task has no answer yet.",
+    "NotImplementedError": NO_ANSWER,
     "TypeError": "A value had a type that does not fit what is done with it, or a call had the wrong arguments.",
     "ValueError": "A value was not acceptable to the operation that used it.",
     "IndexError": "A position was used that the sequence does not have.",

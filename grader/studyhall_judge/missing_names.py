@@ -27,6 +27,7 @@ _MODULES = {"np": "numpy as np", "pd": "pandas as pd", "plt": "matplotlib.pyplot
 _ERRORS = frozenset(vars(builtins))
 _ASKED = "StdinNotImplementedError"
 _NO_ANSWER = "NotImplementedError"
+NO_ANSWER = "This task has no answer yet."
 
 WITHOUT_NETWORK = frozenset(
     {"ClientConnectorError", "ConnectError", "ConnectTimeout", "ConnectionError", "MaxRetryError", "SSLError"}
@@ -62,6 +63,17 @@ class _Names:
     within: dict[str, str] = field(default_factory=dict)
     """Names that it sets within a function or class only, by that one's name."""
     deleted: set[str] = field(default_factory=set)
+
+
+def above(before: Sequence[Ended]) -> Ended | None:
+    """Return the learner's cell that has run last."""
+    return next((one for one in reversed(before) if not one.owner), None)
+
+
+def why_none(before: Sequence[Ended]) -> str:
+    """Say why a test has met None, where that stands above the place of an answer that is not there yet."""
+    cell = above(before)
+    return NO_ANSWER if cell is not None and cell.error == _NO_ANSWER and _NO_ANSWER in cell.source else ""
 
 
 class Texts:
@@ -123,7 +135,7 @@ def _lost_in(cell: Ended, names: _Names, name: str) -> tuple[str, str] | None:
         why = f"The cell that defines {name} fetches something from the web, and there is no network while your work "
         why, said = f"{why}is graded. Read a file that lies beside the notebook.", ""
     elif cell.error == _NO_ANSWER:
-        why, said = f"This task has no answer yet. The cell that defines {name} ended there.", ""
+        why, said = f"{NO_ANSWER} The cell that defines {name} ended there.", ""
     else:
         # A class of the learner's own may have been named after what a hidden test has asked.
         kind = f": {cell.error}" if cell.error in _ERRORS else ""

@@ -25,6 +25,9 @@ MOST_FENCES = 20
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\x00\x1a"), "")
 _LINE_ENDS = re.compile("[\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e]\n?")
 _FENCED = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)\n?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
+_HEADER = re.compile(
+    r"\s*(?:(?:python3?|Python|py)[ \t]*\n(?:[ \t]*\n)*)?(?:(?:Copy code|Copy|Edit)[ \t]*\n(?:[ \t]*\n)*)*(?=.*\S)"
+)
 _PROMPT = re.compile(r"^In ?\[[\d *]*\]:[ \t]*\n?", re.MULTILINE)
 _NUMBERED = re.compile(r"^[ \t]*(\d{1,9})[.:|]?(?:[ \t](.*))?$")
 _PROSE = re.compile(r"^[A-Z][\w']*(?:[,;]? [\w'`.-]+){2,}[.:!?]?[ \t]*$", re.MULTILINE)
@@ -52,11 +55,18 @@ NUMBERS = "Prompts or line numbers that had been copied into your answer were le
 ESCAPES = (
     "Your answer held signs as another program writes them, such as &lt; for <. They were read as meant."
 )
+HEADER = (
+    "Words that a web page shows above code (python, Copy code) were left out, so that your answer could run."
+)
 PROSE = "Sentences between the lines of your answer were left out, so that it could run."
 
 
 def readable(source: str) -> tuple[str, str]:
     """Return an answer's text as it can run, and what to tell of it: nothing where nothing was changed."""
+    begun = _unheaded(source)
+    if begun != source:
+        text, more = readable(begun)
+        return (text, f"{HEADER} {more}".rstrip()) if compiles(text) else (source, "")
     if source.isascii() and _SUSPICIOUS.search(source) is None:
         return source, ""
     if len(source) > LONGEST_MENDED or compiles(source):
@@ -73,6 +83,12 @@ def readable(source: str) -> tuple[str, str]:
         text = mended
         told.append(what)
     return source, ""
+
+
+def _unheaded(text: str) -> str:
+    """Return a text without what a chat shows above code. By themselves such words do nothing but fail."""
+    found = _HEADER.match(text)
+    return text if found is None or not found[0].strip() else text[found.end() :]
 
 
 def _choose(text: str) -> str:

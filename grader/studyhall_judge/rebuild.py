@@ -21,7 +21,7 @@ from studyhall_judge.earlier import EarlierVersions
 from studyhall_judge.elsewhere import Elsewhere
 from studyhall_judge.halves import settle_copies
 from studyhall_judge.leftovers import MARK, without_leftovers
-from studyhall_judge.likeness import metadata_differs, points_differ
+from studyhall_judge.likeness import metadata_differs, points_differ, same_code
 from studyhall_judge.matching import Matching
 from studyhall_judge.pasted import readable
 from studyhall_judge.releases import ReleasedCell, ReleasedNotebook, copy_node
@@ -205,25 +205,29 @@ class _Rebuilding:
                 "retyped_cell", released, "This cell had been turned into another type. It was turned back."
             )
         if not released.is_learners and cell.plain != released.plain:
-            if self._earlier.has_text(str(released.grade_id), cell.plain):
-                if released.is_code:
-                    what = "test" if released.role is CellRole.test else "cell"
-                    self._repair(
-                        "renewed",
-                        released,
-                        f"This {what} of the lesson has changed since you fetched it. The newer one was used.",
-                    )
-            elif released.role is CellRole.test:
-                self._repair("changed_test", released, "A test cell had been changed. The original was used.")
-                self._flag("changed_test", released, "The text of the test cell had been changed.")
-            elif released.is_code:
+            self._say_other_text(released, cell)
+
+    def _say_other_text(self, released: ReleasedCell, cell: SubmittedCell) -> None:
+        if self._earlier.has_text(str(released.grade_id), cell.plain):
+            if released.is_code:
+                what = "test" if released.role is CellRole.test else "cell"
                 self._repair(
-                    "changed_cell", released, "A locked cell had been changed. The original was used."
+                    "renewed",
+                    released,
+                    f"This {what} of the lesson has changed since you fetched it. The newer one was used.",
                 )
+        elif released.role is CellRole.test:
+            self._repair("changed_test", released, "A test cell had been changed. The original was used.")
+            if not same_code(cell.source, released.shown):  # as a formatter or a comment leaves it
+                self._flag("changed_test", released, "The text of the test cell had been changed.")
+        elif released.is_code:
+            self._repair("changed_cell", released, "A locked cell had been changed. The original was used.")
 
     def _say_reordered(self) -> None:
-        found = [self._found[str(cell.grade_id)] for cell in self._anchors if cell.grade_id in self._found]
-        places = [cell.index for cell in found if not cell.moved]
+        found = [(cell, self._found.get(str(cell.grade_id))) for cell in self._anchors]
+        places = [
+            cell.index for own, cell in found if cell is not None and cell.match is own and not cell.moved
+        ]
         if places != sorted(places) and not self._earlier:
             self._repair(
                 "reordered", None, "Cells of the lesson were out of order. They ran in the lesson's order."

@@ -23,13 +23,18 @@ ENVIRONMENT = {
     "MKL_NUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
     "PATH": "/usr/local/bin:/usr/bin:/bin",
+    "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    "PIP_NO_INDEX": "1",
     "PYTHONDONTWRITEBYTECODE": "1",
     "TERM": "dumb",
     "TMPDIR": PRIVATE,
     "TZ": "UTC",
     "USER": "learner",
 }
-"""The whole environment of student code; nothing of the judge's own is passed on."""
+"""The whole environment of student code; nothing of the judge's own is passed on.
+
+Without its index ``pip install`` says at once that it finds nothing, in place of trying for the time of a cell.
+"""
 
 WARMING_ENVIRONMENT = ENVIRONMENT | {
     "HOME": PRIVATE,

@@ -18,11 +18,12 @@ from studyhall_judge.pasted import readable
 from studyhall_judge.releases import ReleasedCell, names_read, top_level_names
 from studyhall_judge.submitted_cells import SubmittedCell
 
+_DEFINITION = re.compile(r"^(?:async[ \t]+def|def|class)[ \t]+(\w+)", re.MULTILINE)
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
 def find_strays(matching: Matching) -> None:
-    """Take answers of which the cell is untouched, or gone, from the learner's own cells and from changed tests.
+    """Take answers of which the cell is untouched, or gone, from own cells, earlier answers and changed tests.
 
     Only a cell that defines all that the task is about counts, and none that runs in time where it is.
     """
@@ -45,7 +46,31 @@ def find_strays(matching: Matching) -> None:
                 _move(matching, released, stub, cell)
                 break
         else:
-            _take_from_test(matching, released, stub, wanted)
+            host = _earlier_answer(matching, released, stub, wanted)
+            if host is not None:
+                _follow(matching, released, stub, host)
+            else:
+                _take_from_test(matching, released, stub, wanted)
+
+
+def _earlier_answer(
+    matching: Matching, released: ReleasedCell, stub: SubmittedCell | None, wanted: set[str]
+) -> SubmittedCell | None:
+    """Return the answer to an earlier task that has this one with it, which the untouched cell would undo."""
+    asked = wanted & set(_DEFINITION.findall(released.shown))
+    for cell in matching.submitted[: 0 if stub is None else stub.index]:
+        task = cell.match
+        if (
+            task is not None
+            and task.role is CellRole.answer
+            and cell.is_code
+            and wanted <= cell.names
+            and asked <= set(_DEFINITION.findall(cell.source))
+            and wanted.isdisjoint({*task.names, *top_level_names(task.shown)})
+            and compiles(cell.source)
+        ):
+            return cell
+    return None
 
 
 def _wanted(matching: Matching, released: ReleasedCell) -> set[str]:

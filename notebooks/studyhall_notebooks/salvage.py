@@ -256,10 +256,10 @@ def _value(token: re.Match[str]) -> Any:
     if word is not None:
         if word in _WORDS:
             return _WORDS[word]
-        try:
-            return int(word) if len(word) < 20 else word
-        except ValueError:
-            return word
+        for kind in (int, float) if len(word) < 20 and word[-1:].isdigit() else ():
+            with contextlib.suppress(ValueError):
+                return kind(word)
+        return word
     text = token[0]
     mark = text[0]
     if len(text) < 2 or not text.endswith(mark) or _is_escaped(text):

@@ -51,6 +51,23 @@ def test_tests_are_the_releases_own_in_order(squares, released, submit):
     assert {"changed_test", "missing_test", "reordered"} <= codes
 
 
+def test_a_test_that_a_formatter_or_a_comment_has_changed_is_put_back_and_nobody_flagged(
+    squares, released, submit
+):
+    def flags_for(code):
+        rebuilt = rebuild(
+            released, submitted(squares, submit, {"source": "test_mean", "code": code}), "default"
+        )
+        assert "changed_test" in {repair.code for repair in rebuilt.repairs}
+        return [flag.test_id for flag in rebuilt.flags]
+
+    shown = next(cell.shown for cell in released.cells if cell.grade_id == "test_mean")
+    assert flags_for(f"#%%\n{shown}\n\n# it works!") == []
+    assert flags_for(shown.replace("(", "(\n    ").replace(", ", ",\n    ")) == []
+    assert flags_for(f"{shown}\nx = 1") == ["squares/test_mean"]
+    assert flags_for("assert (") == ["squares/test_mean"]
+
+
 def test_own_cells_stay_behind_the_cell_that_they_followed(squares, released, submit):
     changes = [
         {"insert_after": "mean", "code": "after = 'mean'"},

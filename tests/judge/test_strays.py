@@ -116,6 +116,10 @@ def in_emptied_cells_elsewhere(work):
     all_at_the_end(work)
 
 
+def all_in_the_first_answer(work):
+    work.cells[place(work, "squares")].source = "\n\n".join(ANSWERS.values())
+
+
 def in_notes(work):
     for grade_id, text in ANSWERS.items():
         note = new_markdown_cell(f"My answer:\n\n```python\n{text}\n```")
@@ -126,6 +130,7 @@ def in_notes(work):
     "damage",
     [
         in_notes,
+        all_in_the_first_answer,
         all_at_the_end,
         each_at_the_end,
         each_after_its_test,
@@ -185,6 +190,14 @@ def test_only_a_cell_with_all_that_is_asked_for_is_taken(released, work):
     assert "moved_answer" not in codes(rebuilt)
 
 
+def test_a_variable_of_an_earlier_answer_is_not_the_function_that_is_asked_for_later(released, work):
+    work.cells[place(work, "squares")].source = f"mean = 3\n{ANSWERS['squares']}"
+    rebuilt = rebuild(released, work, "default")
+    assert passes(rebuilt) == ["test_squares"]
+    assert "moved_answer" not in codes(rebuilt)
+    assert any("NotImplementedError" in one.source for one in rebuilt.cells)
+
+
 def test_with_nbgraders_scoring_answers_stay_where_nbgrader_runs_them(released, work):
     all_at_the_end(work)
     assert passes(rebuild(released, work, "nbgrader")) == []
@@ -209,6 +222,10 @@ def test_with_nbgraders_scoring_answers_stay_where_nbgrader_runs_them(released, 
         "def f(x):\n<<<<<<< HEAD\n    return x\n=======\n    return x + 1\n>>>>>>> other\n",
         "<<<<<<< HEAD\ndef f(x):\n    return x",
         "def f(x):\n    return x\x00",
+        "python\nCopy code\ndef f(x):\n    return x",
+        "python\nCopy\nEdit\n\ndef f(x):\n    return x",
+        "Python\ndef f(x):\n    return x",
+        "python\n```\ndef f(x):\n    return x\n```",
     ],
 )
 def test_what_was_copied_along_is_left_out_where_it_keeps_an_answer_from_running(pasted):
@@ -299,7 +316,16 @@ def test_a_lesson_about_what_stands_for_an_answer_keeps_it(released, work):
 
 @pytest.mark.parametrize(
     "text",
-    ["def f(x):\n    return '\u00a0\u200b'", "def f(x:\n\u00a0", "```\nno python (\n```", "größe = 1", "```"],
+    [
+        "def f(x):\n    return '\u00a0\u200b'",
+        "def f(x:\n\u00a0",
+        "```\nno python (\n```",
+        "größe = 1",
+        "```",
+        "python",
+        "python = 1\nCopy = 2",
+        "python\nno python (",
+    ],
 )
 def test_a_text_that_runs_or_never_will_stays_as_it_is(text):
     assert readable(text) == (text, "")

@@ -184,3 +184,9 @@ def test_lists_of_lists_of_lines_and_sheets_of_another_version():
     assert sources(json.dumps(notebook() | {"cells": renamed})) == SOURCES
     code = [{"kind": 2 if n else 1, "value": one} for n, one in enumerate(SOURCES)]
     assert sources(json.dumps({"cells": code})) == SOURCES
+
+
+def test_points_with_a_fraction_are_read_as_such_from_a_broken_file():
+    text = '{"cells": [{"cell_type": "code", "source": "x", "metadata": {"points": 2.0, "more": [0.5, -1e3, 7]},}]'
+    metadata = parse_notebook(text, salvaging=True).notebook.cells[0].metadata
+    assert metadata == {"points": 2.0, "more": [0.5, -1000.0, 7]}

@@ -247,7 +247,11 @@ class Examiner:
 
 
 def _get_ready(environment: dict[str, str]) -> None:
-    """Have this environment and no other, heed signals from now on, and draw numbers that no other copy draws."""
+    """Have this environment and no other, heed signals from now on, and draw numbers that no other copy draws.
+
+    A command line finds this interpreter by its name, as where an environment is active.
+    """
+    environment = environment | {"PATH": f"{os.path.dirname(sys.executable)}:{environment['PATH']}"}
     for name in [name for name in os.environ if name not in environment]:
         del os.environ[name]
     for name, value in environment.items():

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from types import ModuleType
+from typing import Any
+
 from studyhall_judge.sandbox.watched import BUILTIN_NAMES, Record
 
 _SETTINGS = {
@@ -12,6 +16,25 @@ _SETTINGS = {
     "warnings": frozenset({"formatwarning", "showwarning"}),
 }
 """What a library invites everybody to set, or sets itself when it is asked for: `matplotlib.use` another back end."""
+
+
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, list, tuple, dict, set, range)
+
+
+def is_mistaken(records: Iterable[Record], name: str, value: Any) -> bool:
+    """Whether an imported name stands for what learners put there by mistake, which answers for nothing.
+
+    A plain value (``time = 5``), another library, or what a library has under that name (``from numpy import *``).
+    """
+    if type(value) in _PLAIN:
+        return True
+    modules = [record for record in records if type(record.owner) is ModuleType]
+    return any(record.owner is value or record.was(name) is value for record in modules)
+
+
+def is_part_of_itself(records: Iterable[Record], name: str, module: Any, value: Any) -> bool:
+    """Whether a name stands for what its module has under the same name: ``from datetime import datetime``."""
+    return any(record.owner is module and record.was(name) is value for record in records)
 
 
 def is_harmless(record: Record, name: str) -> bool:

@@ -405,6 +405,10 @@ class Record:
             if get(key, _MISSING) is not value:
                 yield key, value
 
+    def was(self, name: str) -> Any:
+        """Return what a name stood for; the record itself where that is not kept."""
+        return self._values[self._keys.index(name)] if name in self._keys else self
+
     def overriding(self) -> list[str]:
         """Return added names that hide something: a builtin from a module's functions, a base class's method."""
         if isinstance(self.owner, type):
