@@ -177,6 +177,7 @@ def seed_demo(
     """Make the demo cohort of the try-it command."""
     from studyhall_notebooks.errors import CourseError  # noqa: PLC0415 - as above
 
+    from studyhall import publish as publishing  # noqa: PLC0415 - as above
     from studyhall import seed  # noqa: PLC0415 - as above
     from studyhall.errors import ConfigurationError, StudyhallError  # noqa: PLC0415 - as above
     from studyhall.permissions import Role  # noqa: PLC0415 - as above
@@ -198,7 +199,7 @@ def seed_demo(
     except (ConfigurationError, StudyhallError) as error:
         raise _fail(str(error)) from error
     for result in published:
-        state = "published" if result.changed else "unchanged"
+        state = publishing.state_of(result.model_dump(mode="json"))
         typer.echo(f"{result.title}: release {result.release} ({state}), {len(result.lessons)} lessons")
 
 
@@ -241,9 +242,8 @@ def publish(
     for heading in ("Lesson", "Change", "Tests", "Points"):
         table.add_column(heading, justify="right" if heading in {"Tests", "Points"} else "left")
     for lesson in published["lessons"]:
-        table.add_row(
-            lesson["title"] or lesson["slug"], lesson["change"], str(lesson["tests"]), f"{lesson['points']:g}"
-        )
+        name = lesson["title"] or lesson["slug"]
+        table.add_row(name, publishing.change_of(lesson), str(lesson["tests"]), f"{lesson['points']:g}")
     console.print(table)
     for warning in published["warnings"]:
         console.print(f"Note: {warning}", style="yellow", markup=False)
