@@ -180,7 +180,7 @@ function Body(props: Props & { attempt: Attempt }): React.JSX.Element {
         {model.error && <Notice tone="failed" message={model.error} />}
       </div>
       {review?.status === 'complete' && <Complete {...props} review={review} />}
-      {(!review || failed) && !model.loading && (
+      {(!review || failed) && model.known && !model.loading && (
         <>
           {!review && (
             <p className="sh-Quiet">
