@@ -43,6 +43,13 @@ export class ReviewModel extends VDomModel {
     return lesson?.ai_review ?? true;
   }
 
+  /** Who would read the shown attempt; null until the outline says. */
+  get reviewer(): 'claude' | 'offline' | null {
+    const attempt = this.submissions.shown;
+    const lesson = attempt && this._lessons.lesson(attempt.course, attempt.lesson);
+    return lesson?.ai_reviewer ?? null;
+  }
+
   /** Reads the review only while somebody looks at the panel. */
   setVisible(visible: boolean): void {
     this._visible = visible;

@@ -152,6 +152,21 @@ function Complete(props: Props & { review: Review }): React.JSX.Element {
   );
 }
 
+/** Says where the code goes, before it goes there. */
+function readerWords(model: ReviewModel): string {
+  const { trans } = model.classroom;
+  switch (model.reviewer) {
+    case 'claude':
+      return trans.__(
+        'Claude writes it, an AI outside of your classroom: what you wrote in this attempt, its tasks and your results are sent there, and not who you are.'
+      );
+    case 'offline':
+      return trans.__('Automatic checks make it. Nothing leaves your classroom.');
+    default:
+      return '';
+  }
+}
+
 function Body(props: Props & { attempt: Attempt }): React.JSX.Element {
   const { model, attempt } = props;
   const { trans } = model.classroom;
@@ -183,11 +198,16 @@ function Body(props: Props & { attempt: Attempt }): React.JSX.Element {
       {(!review || failed) && model.known && !model.loading && (
         <>
           {!review && (
-            <p className="sh-Quiet">
-              {trans.__(
-                'A review reads your submitted code and says what works well and what to look at next. It is advice and never a grade.'
-              )}
-            </p>
+            <>
+              <p className="sh-Quiet">
+                {trans.__(
+                  'A review reads your submitted code and says what works well and what to look at next. It is advice and never a grade.'
+                )}
+              </p>
+              <p className="sh-Quiet" data-testid="review-reader">
+                {readerWords(model)}
+              </p>
+            </>
           )}
           <button
             type="button"

@@ -2854,6 +2854,11 @@ export interface components {
             has_tests: boolean;
             /** Ai Review */
             ai_review: boolean;
+            /**
+             * Ai Reviewer
+             * @description Who reads an attempt that a review is asked for: Claude, outside of the classroom, or automatic checks; null where the lesson or the installation gives no reviews.
+             */
+            ai_reviewer: ("claude" | "offline") | null;
         };
         /**
          * OutlineState

@@ -55,6 +55,10 @@ class OutlineLesson(BaseModel):
     quizzes: list[str]
     has_tests: bool
     ai_review: bool
+    ai_reviewer: Literal["claude", "offline"] | None = Field(
+        description="Who reads an attempt that a review is asked for: Claude, outside of the classroom, or automatic "
+        "checks; null where the lesson or the installation gives no reviews."
+    )
 
 
 class OutlineUnit(BaseModel):
