@@ -8,6 +8,7 @@ import { Markdown } from '../components/markdown';
 import { Notice, Skeleton } from '../components/notices';
 import { isFinal } from '../submissions/verdict';
 import type { ReviewModel } from './model';
+import { proseOnly } from './prose';
 
 /** What a review can set in motion in the notebook. */
 export interface ReviewActions {
@@ -265,9 +266,10 @@ export class ReviewPanel extends VDomRenderer<ReviewModel> {
   constructor(
     model: ReviewModel,
     private readonly _actions: ReviewActions,
-    private readonly _rendermime: IRenderMimeRegistry
+    rendermime: IRenderMimeRegistry
   ) {
     super(model);
+    this._rendermime = rendermime.clone({ sanitizer: proseOnly(rendermime.sanitizer) });
     this.id = 'studyhall-review';
     this.node.tabIndex = -1;
     this.addClass('sh-Panel');
@@ -295,4 +297,6 @@ export class ReviewPanel extends VDomRenderer<ReviewModel> {
   protected override render(): React.JSX.Element {
     return <PanelView model={this.model} actions={this._actions} rendermime={this._rendermime} />;
   }
+
+  private readonly _rendermime: IRenderMimeRegistry;
 }
