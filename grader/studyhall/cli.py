@@ -23,6 +23,7 @@ from studyhall.administration.members import approve, decline, joining, owners, 
 from studyhall.administration.rosters import roster
 from studyhall.administration.terminal import cohorts, organizations
 from studyhall.moving_out.terminal import moving_out
+from studyhall.plain_words import configuration_told
 from studyhall.version_option import version_option
 
 app = typer.Typer(
@@ -177,8 +178,7 @@ def seed_demo(
     """Make the demo cohort of the try-it command."""
     from studyhall_notebooks.errors import CourseError  # noqa: PLC0415 - as above
 
-    from studyhall import publish as publishing  # noqa: PLC0415 - as above
-    from studyhall import seed  # noqa: PLC0415 - as above
+    from studyhall import publish, seed  # noqa: PLC0415 - as above
     from studyhall.errors import ConfigurationError, StudyhallError  # noqa: PLC0415 - as above
     from studyhall.permissions import Role  # noqa: PLC0415 - as above
     from studyhall.settings import Settings  # noqa: PLC0415 - as above
@@ -199,7 +199,7 @@ def seed_demo(
     except (ConfigurationError, StudyhallError) as error:
         raise _fail(str(error)) from error
     for result in published:
-        state = publishing.state_of(result.model_dump(mode="json"))
+        state = publish.state_of(result.model_dump(mode="json"))
         typer.echo(f"{result.title}: release {result.release} ({state}), {len(result.lessons)} lessons")
 
 
@@ -491,7 +491,8 @@ def main() -> None:
     # jsonschema, which nbformat brings, builds the grammar of international addresses when it is imported: more than a
     # second in every process, for a check that nothing here asks for. It does without where the package is missing.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # None is how Python marks a module as missing
-    app()
+    with configuration_told():
+        app()
 
 
 if __name__ == "__main__":
