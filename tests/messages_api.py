@@ -71,6 +71,10 @@ class MessagesApi:
         """Answer with these HTTP statuses, one per call."""
         self.script.extend(statuses)
 
+    def then_answer(self, *bodies):
+        """Answer with these bodies as they are, one per call, as something between us and Anthropic might."""
+        self.script.extend(bodies)
+
     def then_hang(self):
         """Do not answer the next call before `release` is set."""
         self.script.append("hang")
@@ -97,6 +101,10 @@ class MessagesHandler(RequestHandler):
         if step == "hang":
             await api.release.wait()
             step = (changed(), "end_turn")
+        if isinstance(step, bytes):
+            self.set_header("Content-Type", "text/html" if step.startswith(b"<") else "application/json")
+            self.finish(step)
+            return
         self.set_header("Content-Type", "application/json")
         if isinstance(step, int):
             self.set_status(step)

@@ -153,6 +153,50 @@ test('a failure does not put off what was to be loaded sooner', async context =>
   assert.deepEqual(hand.waiting, ['courses']);
 });
 
+const AWAY = new ApiError('away', 'classroom_unreachable', 502);
+
+test('a lesson that could not be opened for want of a connection is told as that only until it is back', async context => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const hand = new ClassroomByHand();
+  const model = new OutlineModel(hand.classroom, null);
+  const told = (): string | undefined => model.note?.text;
+  model.tellFailure(AWAY);
+  assert.equal(told(), 'away');
+  context.mock.timers.tick(15_000);
+  await settle();
+  hand.question('courses').refuse(AWAY);
+  await settle();
+  assert.equal(told(), 'away');
+  context.mock.timers.tick(15_000);
+  await hand.answer('courses', []);
+  assert.equal(told(), undefined);
+  // What the classroom itself has said stays until it is read.
+  model.tellFailure(new ApiError('It is locked.', 'lesson_locked', 403));
+  void model.refresh(true);
+  await hand.answer('courses', []);
+  assert.equal(told(), 'It is locked.');
+});
+
+test('a leaderboard that could not be read is read when the classroom is back', async context => {
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  const hand = new ClassroomByHand();
+  const model = new RewardsModel(hand.classroom);
+  void model.openPage();
+  for (const name of ['rewards', 'leaderboard', 'rewardPreferences']) {
+    hand.question(name).refuse(AWAY);
+  }
+  await settle();
+  assert.equal(model.boardError, 'away');
+  await hand.needRefresh();
+  await hand.answer('rewards', { enabled: true });
+  await hand.answer('leaderboard', { entries: [] });
+  await hand.answer('rewardPreferences', { visible: true });
+  assert.equal(model.boardError, null);
+  assert.deepEqual(model.preferences, { visible: true });
+  await hand.needRefresh();
+  assert.deepEqual(hand.waiting, ['rewards']);
+});
+
 const REVIEWED = { id: 'a1', course: 'python', lesson: 'loops' } as Attempt;
 
 test('a review that is there does not go back to being written', async () => {
@@ -174,6 +218,29 @@ test('a review that is there does not go back to being written', async () => {
   await settle();
   assert.equal(model.review?.status, 'completed');
   assert.equal(model.loading, false);
+});
+
+test('nobody asks for a review in place of one that could not be read; it is read when the classroom is back', async () => {
+  const hand = new ClassroomByHand();
+  const submissions = { shown: REVIEWED, changed: new ClassroomByHand().classroom.changed };
+  const model = new ReviewModel(
+    hand.classroom,
+    submissions as unknown as ISubmissions,
+    {} as ILessons
+  );
+  model.setVisible(true);
+  (submissions.changed as unknown as { emit: () => void }).emit();
+  await settle();
+  hand.question('review').refuse(AWAY);
+  await settle();
+  assert.equal(model.error, 'away');
+  assert.equal(model.known, false);
+  await hand.needRefresh();
+  await hand.answer('review', { status: 'complete' });
+  assert.equal(model.known, true);
+  assert.equal(model.error, null);
+  await hand.needRefresh();
+  assert.deepEqual(hand.waiting, []);
 });
 
 const LOOPS: LessonPlace = { course: 'python', lesson: 'loops', notebook: 'loops', release: 1 };

@@ -92,3 +92,51 @@ test('an attempt that begins while the answers are handed in gets no draft besid
   await hand.answer('startQuiz', { attempt_id: 't1' });
   assert.deepEqual(hand.waiting, ['submitQuiz']);
 });
+
+const AWAY = new ApiError('The classroom is away.', 'classroom_unreachable', 502);
+
+test('answers that could not be saved are saved as soon as the classroom is back', async context => {
+  const { hand, model } = quiz(context);
+  await hand.answer('quiz', UNDER_WAY);
+  model.answer('q', 'a');
+  context.mock.timers.tick(SAVE_MS);
+  await settle();
+  hand.question('saveQuizAnswers').refuse(AWAY);
+  await settle();
+  assert.match(model.error ?? '', /Keep this window open: your answers are in it/);
+  await hand.needRefresh();
+  await hand.answer('saveQuizAnswers', {});
+  assert.equal(model.error, null);
+  assert.equal(model.saved, true);
+  await hand.needRefresh();
+  assert.deepEqual(hand.waiting, []);
+});
+
+test('a result whose reply was lost is shown when the classroom is back', async context => {
+  const { hand, model } = quiz(context);
+  await hand.answer('quiz', UNDER_WAY);
+  model.answer('q', 'a');
+  void model.submit();
+  await settle();
+  hand.question('submitQuiz').refuse(AWAY);
+  await settle();
+  await hand.needRefresh();
+  hand.question('saveQuizAnswers').refuse(new ApiError('It is over.', 'quiz_finished', 409));
+  await settle();
+  await hand.answer('quizResult', { score: 1 });
+  assert.deepEqual(model.result, { score: 1 });
+  assert.equal(model.error, null);
+});
+
+test('a refusal of the answers themselves is not sent again by itself', async context => {
+  const { hand, model } = quiz(context);
+  await hand.answer('quiz', UNDER_WAY);
+  model.answer('q', 'a');
+  void model.submit();
+  await settle();
+  hand.question('submitQuiz').refuse(new ApiError('Too long.', 'invalid', 422));
+  await settle();
+  await hand.needRefresh();
+  assert.deepEqual(hand.waiting, []);
+  assert.equal(model.error, 'Too long.');
+});

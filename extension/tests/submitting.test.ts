@@ -16,7 +16,7 @@ interface Desk {
   model: SubmissionsModel;
   panel: Panel;
   /** Every save so far, with how it ends. */
-  saves: { done: () => void; fail: () => void }[];
+  saves: { done: () => void; fail: (reason?: Error) => void }[];
   notebook: { dirty: boolean };
 }
 
@@ -37,8 +37,8 @@ function desk(context: TestContext): Desk {
               notebook.dirty = false;
               resolve();
             },
-            fail: () => {
-              reject(new Error('the disk is full'));
+            fail: (reason = new Error('the disk is full')) => {
+              reject(reason);
             }
           });
         })
@@ -93,6 +93,20 @@ test('nothing is sent when the save that began with the press fails, and the nex
   await settle();
   model.saving.begin(panel);
   assert.equal(saves.length, 2);
+});
+
+test('whose server does not answer is told that the changes are only in the window', async context => {
+  const { model, panel, saves } = desk(context);
+  void model.submit(panel);
+  saves[0]?.fail(new TypeError('Failed to fetch'));
+  await settle();
+  assert.match(model.pending?.message ?? '', /server does not answer.*Keep this window open/);
+  context.mock.timers.tick(1_000);
+  await settle();
+  void model.submit(panel);
+  saves[1]?.fail();
+  await settle();
+  assert.match(model.pending?.message ?? '', /Save it, then submit again/);
 });
 
 test('a button that goes down twice begins one save', context => {

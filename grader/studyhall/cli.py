@@ -23,6 +23,7 @@ from studyhall.administration.members import approve, decline, joining, owners, 
 from studyhall.administration.rosters import roster
 from studyhall.administration.terminal import cohorts, organizations
 from studyhall.moving_out.terminal import moving_out
+from studyhall.plain_words import configuration_told
 from studyhall.version_option import version_option
 
 app = typer.Typer(
@@ -177,7 +178,7 @@ def seed_demo(
     """Make the demo cohort of the try-it command."""
     from studyhall_notebooks.errors import CourseError  # noqa: PLC0415 - as above
 
-    from studyhall import seed  # noqa: PLC0415 - as above
+    from studyhall import publish, seed  # noqa: PLC0415 - as above
     from studyhall.errors import ConfigurationError, StudyhallError  # noqa: PLC0415 - as above
     from studyhall.permissions import Role  # noqa: PLC0415 - as above
     from studyhall.settings import Settings  # noqa: PLC0415 - as above
@@ -198,7 +199,7 @@ def seed_demo(
     except (ConfigurationError, StudyhallError) as error:
         raise _fail(str(error)) from error
     for result in published:
-        state = "published" if result.changed else "unchanged"
+        state = publish.state_of(result.model_dump(mode="json"))
         typer.echo(f"{result.title}: release {result.release} ({state}), {len(result.lessons)} lessons")
 
 
@@ -241,9 +242,8 @@ def publish(
     for heading in ("Lesson", "Change", "Tests", "Points"):
         table.add_column(heading, justify="right" if heading in {"Tests", "Points"} else "left")
     for lesson in published["lessons"]:
-        table.add_row(
-            lesson["title"] or lesson["slug"], lesson["change"], str(lesson["tests"]), f"{lesson['points']:g}"
-        )
+        name = lesson["title"] or lesson["slug"]
+        table.add_row(name, publishing.change_of(lesson), str(lesson["tests"]), f"{lesson['points']:g}")
     console.print(table)
     for warning in published["warnings"]:
         console.print(f"Note: {warning}", style="yellow", markup=False)
@@ -491,7 +491,8 @@ def main() -> None:
     # jsonschema, which nbformat brings, builds the grammar of international addresses when it is imported: more than a
     # second in every process, for a check that nothing here asks for. It does without where the package is missing.
     sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # None is how Python marks a module as missing
-    app()
+    with configuration_told():
+        app()
 
 
 if __name__ == "__main__":

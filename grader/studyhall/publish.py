@@ -121,11 +121,18 @@ def publish_as_operator(path: Path) -> dict[str, Any]:
 
 def state_of(published: dict[str, Any]) -> str:
     """Return what a publication did, in words: the same content is one release, also when it is gone back to."""
-    if published["changed"]:
-        return "published"
-    if any(lesson["change"] != "unchanged" for lesson in published["lessons"]):
-        return "published before; the course is back at it"
-    return "unchanged since it was published"
+    former = published["former_release"]
+    return {
+        "published": "published",
+        "returned": f"published before; the course is back at it from release {former}, and grades follow it",
+        "taken_over": "which another cohort has; this one has it now, too",
+        "unchanged": "unchanged since it was published",
+    }[published["outcome"]]
+
+
+def change_of(lesson: dict[str, Any]) -> str:
+    """Return what a publication did to a lesson, in words."""
+    return "dates or rules" if lesson["change"] == "settings" else str(lesson["change"])
 
 
 def _load(path: Path) -> Any:

@@ -59,7 +59,7 @@ async def seed_demo(
                     writers=RELEASE_WRITERS,
                 )
                 published.append(result)
-                if result.changed:
+                if result.outcome != "unchanged":
                     write_down(session, result, actor=operator(), now=context.clock())
                 for user, role in users:
                     await enrol(session, offering=offering, user_id=user.id, role=role)

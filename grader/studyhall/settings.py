@@ -5,11 +5,12 @@ setting has none. Nothing here has a default that would be a secret.
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from studyhall.errors import ConfigurationError
 from studyhall.web.client_address import networks
 
 
@@ -17,6 +18,24 @@ class Settings(BaseSettings):
     """One installation: where its databases are, which cohort it serves, and its limits."""
 
     model_config = SettingsConfigDict(env_prefix="STUDYHALL_", extra="ignore")
+
+    def __init__(self, **values: Any) -> None:
+        """Read the environment; ``values`` come before it.
+
+        Raises:
+            ConfigurationError: a setting has a value that it cannot have. No value is told, since some are secrets.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            faults = error.errors(include_url=False, include_context=False, include_input=False)
+            told = (
+                f"STUDYHALL_{'_'.join(map(str, item['loc'])).upper()}: {item['msg'].removeprefix('Value error, ')}"
+                for item in faults
+            )
+            raise ConfigurationError(
+                "These settings cannot be used; docs/settings.md says what each may be.\n" + "\n".join(told)
+            ) from error
 
     data: Path = Field(
         default=Path(".studyhall"), description="Folder that the try-it command keeps its data in."

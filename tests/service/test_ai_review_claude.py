@@ -232,6 +232,18 @@ async def test_no_answer_in_time_and_no_address_are_busy(api):
         await reviewer(api, base_url="http://127.0.0.1:9").review(material())
 
 
+@pytest.mark.parametrize(
+    "body", [b"<html>Sign in to the guest network</html>", b'{"id": ', b"{}", b"null", b"[1]"]
+)
+async def test_an_answer_that_is_not_claudes_at_all_is_busy_and_counts_as_a_failure(api, body):
+    claude = reviewer(api)
+    api.then_answer(*[body] * 5)
+    for _ in range(6):
+        with pytest.raises(ReviewerBusy):
+            await claude.review(material())
+    assert len(api.bodies) == 5, "then Claude is left alone"
+
+
 async def test_after_five_failures_in_a_row_claude_is_left_alone_for_a_minute(api):
     now = [0.0]
     claude = reviewer(api, monotonic=lambda: now[0])

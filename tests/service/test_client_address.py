@@ -1,7 +1,7 @@
 """Where a request comes from: only what our own proxies have written down counts, whatever a caller writes."""
 
 import pytest
-from pydantic import ValidationError
+from studyhall.errors import ConfigurationError
 from studyhall.settings import Settings
 from studyhall.web.client_address import agent_of, client_address, networks
 
@@ -58,5 +58,5 @@ def test_what_a_program_says_of_itself_is_one_short_line(header, kept):
 
 
 def test_a_setting_that_is_no_list_of_networks_is_refused():
-    with pytest.raises(ValidationError, match="STUDYHALL_TRUSTED_PROXIES"):
+    with pytest.raises(ConfigurationError, match="STUDYHALL_TRUSTED_PROXIES"):
         Settings(trusted_proxies="the proxy")

@@ -39,6 +39,21 @@ def test_a_second_upgrade_does_nothing(postgres):
     assert upgrade(postgres.url(OWNER, "migrated")) == []
 
 
+def test_an_upgrade_as_the_services_role_names_the_owner(postgres):
+    with pytest.raises(ConfigurationError, match=r"studyhall_app may not .*studyhall_owner"):
+        upgrade(postgres.url(APP, "migrated"))
+
+
+def test_a_database_of_a_newer_version_is_told_as_that(postgres):
+    postgres.drop_database("newer")
+    postgres.create_database("newer")
+    with postgres.connect(OWNER, "newer") as connection:
+        connection.execute("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)")
+        connection.execute("INSERT INTO alembic_version VALUES ('of-tomorrow')")
+    with pytest.raises(ConfigurationError, match=r"'of-tomorrow'.*newer one.*Nothing was changed"):
+        upgrade(postgres.url(OWNER, "newer"))
+
+
 def test_every_learner_table_has_forced_row_level_security(postgres):
     with psycopg.connect(postgres.url(OWNER, "migrated")) as connection:
         rows = connection.execute(

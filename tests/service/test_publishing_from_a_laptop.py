@@ -2,12 +2,13 @@
 
 import io
 import json
+import re
 import urllib.error
 import urllib.request
 
 import pytest
 from classrooms import SAMPLE
-from studyhall.publish import PublishError, publish_over_http, state_of
+from studyhall.publish import PublishError, change_of, publish_over_http, state_of
 
 
 @pytest.mark.parametrize(
@@ -36,14 +37,18 @@ def test_an_address_without_its_beginning_is_told_as_that():
 
 
 @pytest.mark.parametrize(
-    ("changed", "lessons", "words"),
+    ("outcome", "former", "words"),
     [
-        (True, ["new", "changed"], "published"),
-        (False, ["unchanged", "unchanged"], "unchanged since it was published"),
-        (False, ["unchanged", "changed"], "published before; the course is back at it"),
-        (False, ["removed"], "published before; the course is back at it"),
+        ("published", 1, "published"),
+        ("unchanged", 2, "unchanged since it was published"),
+        ("returned", 3, r"published before; .* back at it from release 3, and grades follow it"),
+        ("taken_over", None, "another cohort has; this one has it now, too"),
     ],
 )
-def test_going_back_to_a_release_is_not_called_unchanged(changed, lessons, words):
-    published = {"changed": changed, "lessons": [{"change": change} for change in lessons]}
-    assert state_of(published) == words
+def test_what_a_publication_did_is_told_in_words(outcome, former, words):
+    assert re.search(words, state_of({"outcome": outcome, "former_release": former}))
+
+
+def test_dates_that_moved_are_told_of_a_lesson_whose_notebooks_stayed():
+    assert change_of({"change": "settings"}) == "dates or rules"
+    assert change_of({"change": "unchanged"}) == "unchanged"

@@ -176,6 +176,33 @@ async def test_going_back_to_a_former_release_is_told_as_going_on_is(classroom):
     assert await releases_told(classroom) == sorted([*before, 1, 2])
 
 
+async def test_going_back_where_only_a_date_or_a_quiz_differs_is_no_unchanged_course(classroom):
+    ines = classroom.token("ines", STAFF_SCOPES)
+    settings = (SAMPLE / "course.yaml").read_text()
+    quiz = SAMPLE / "quizzes" / "names-quiz.yaml"
+    dated = settings.replace("minutes: 25", "minutes: 7")
+    told = []
+    for content in (
+        {"course.yaml": dated.encode()},
+        {},
+        {f"quizzes/{quiz.name}": quiz.read_bytes().replace(b"title: ", b"title: Our ", 1)},
+        {},
+        {},
+    ):
+        answer = await classroom.data(
+            "POST", f"{COURSE}/releases", token=ines, json=upload(files=content), status=201
+        )
+        lesson = next(row for row in answer["lessons"] if row["slug"] == LESSON)
+        told.append((answer["release"], answer["former_release"], answer["outcome"], lesson["change"]))
+    assert told == [
+        (2, 1, "published", "settings"),
+        (1, 2, "returned", "settings"),
+        (3, 1, "published", "unchanged"),
+        (1, 3, "returned", "unchanged"),
+        (1, 1, "unchanged", "unchanged"),
+    ]
+
+
 async def test_a_release_that_another_cohort_has_already_is_told_to_this_one(classroom):
     async with classroom.session() as session:
         autumn = await ensure_cohort(session, organization="demo", cohort="autumn")
@@ -189,7 +216,7 @@ async def test_a_release_that_another_cohort_has_already_is_told_to_this_one(cla
         _, published = await publish(session, load_course(SAMPLE), **taken)
         told = await session.scalars(select(Event).where(Event.type == EventType.COURSE_PUBLISHED.value))
         assert [event.data["release"] for event in told] == [published.release]
-    assert not published.changed, "it is no new one"
+    assert (published.changed, published.outcome) == (False, "taken_over"), "it is no new one"
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,43 @@ def test_a_table_without_any_of_its_guards_fails(database, left_out):
     assert "learners" in rows.message
 
 
+def test_a_content_key_that_does_not_open_what_was_restored_fails(database):
+    old, new, other = (Fernet.generate_key().decode() for _ in range(3))
+    places = with_tables(
+        database,
+        "sealed",
+        "CREATE TABLE lesson_releases (graded bytea, created_at timestamptz)",
+        f"GRANT SELECT ON lesson_releases TO {APP}",
+    )
+    assert only(installation.check_content_key(places, old)).level is Level.OK
+    with database.connect(OWNER, "sealed") as connection:
+        for day, key in ((1, old), (2, new)):
+            connection.execute(
+                "INSERT INTO lesson_releases VALUES (%s, %s)",
+                (Fernet(key).encrypt(b"{}"), f"2026-05-0{day}T00:00:00Z"),
+            )
+    for keys in (other, old, new):
+        finding = only(installation.check_content_key(places, keys))
+        assert finding.level is Level.FAIL
+        assert "STUDYHALL_CONTENT_KEY" in finding.way_out
+    assert only(installation.check_content_key(places, f"{new}, {old}")).level is Level.OK
+
+
+def test_what_other_checks_tell_of_is_told_once(database, tmp_path):
+    key = Fernet.generate_key().decode()
+    empty = Places(database_url=database.url(APP, "studyhall"))
+    away = Places(database_url=f"postgresql://x:y@/z?host={tmp_path}")
+    assert [*installation.check_content_key(empty, key), *installation.check_content_key(away, key)] == []
+    assert list(installation.check_content_key(empty, "no key")) == []
+    assert list(installation.check_content_key(empty, "")) == []
+
+
+def test_an_address_that_is_none_is_a_database_that_cannot_be_reached():
+    finding = only(installation.check_database(Places(database_url="nonsense")))
+    assert finding.level is Level.FAIL
+    assert "STUDYHALL_DATABASE_URL" in finding.way_out
+
+
 def test_an_owner_in_the_service_s_place_fails(database):
     with_tables(database, "owned", *GUARDED)
     _, rows = installation.check_database(Places(database_url=database.url(OWNER, "owned")))

@@ -13,6 +13,8 @@ export class ReviewModel extends VDomModel {
   error: string | null = null;
   loading = false;
   asking = false;
+  /** Whether the classroom has said if there is a review; before that nobody asks for one in place of it. */
+  known = false;
 
   constructor(
     readonly classroom: IClassroom,
@@ -28,7 +30,7 @@ export class ReviewModel extends VDomModel {
       }
     });
     classroom.events.refreshNeeded.connect(() => {
-      if (this.review?.status === 'processing') {
+      if (this.review?.status === 'processing' || (this._visible && !this.known)) {
         void this.load();
       }
     });
@@ -39,6 +41,13 @@ export class ReviewModel extends VDomModel {
     const attempt = this.submissions.shown;
     const lesson = attempt && this._lessons.lesson(attempt.course, attempt.lesson);
     return lesson?.ai_review ?? true;
+  }
+
+  /** Who would read the shown attempt; null until the outline says. */
+  get reviewer(): 'claude' | 'offline' | null {
+    const attempt = this.submissions.shown;
+    const lesson = attempt && this._lessons.lesson(attempt.course, attempt.lesson);
+    return lesson?.ai_reviewer ?? null;
   }
 
   /** Reads the review only while somebody looks at the panel. */
@@ -84,15 +93,17 @@ export class ReviewModel extends VDomModel {
         review => {
           if (attempt === this._attempt) {
             this.review = review;
+            this.known = true;
             this.error = null;
           }
         }
       );
     } catch (reason) {
       // Not asked for yet is no error, nor is what became of an attempt that is not shown any more.
-      const isMissing = reason instanceof ApiError && reason.status === 404;
-      if (!isMissing && attempt === this._attempt) {
-        this.error = this._words(reason);
+      const isMissing = reason instanceof ApiError && reason.code === 'not_found';
+      if (attempt === this._attempt) {
+        this.known ||= isMissing;
+        this.error = isMissing ? null : this._words(reason);
       }
     } finally {
       this._loads -= 1;
@@ -110,6 +121,7 @@ export class ReviewModel extends VDomModel {
     this._attempt = attempt;
     this._newest = new Newest();
     this.review = null;
+    this.known = false;
     this.error = null;
     this.stateChanged.emit();
     if (this._visible) {

@@ -8,6 +8,7 @@ import { Markdown } from '../components/markdown';
 import { Notice, Skeleton } from '../components/notices';
 import { isFinal } from '../submissions/verdict';
 import type { ReviewModel } from './model';
+import { proseOnly } from './prose';
 
 /** What a review can set in motion in the notebook. */
 export interface ReviewActions {
@@ -152,6 +153,21 @@ function Complete(props: Props & { review: Review }): React.JSX.Element {
   );
 }
 
+/** Says where the code goes, before it goes there. */
+function readerWords(model: ReviewModel): string {
+  const { trans } = model.classroom;
+  switch (model.reviewer) {
+    case 'claude':
+      return trans.__(
+        'Claude writes it, an AI outside of your classroom: what you wrote in this attempt, its tasks and your results are sent there, and not who you are.'
+      );
+    case 'offline':
+      return trans.__('Automatic checks make it. Nothing leaves your classroom.');
+    default:
+      return '';
+  }
+}
+
 function Body(props: Props & { attempt: Attempt }): React.JSX.Element {
   const { model, attempt } = props;
   const { trans } = model.classroom;
@@ -180,14 +196,19 @@ function Body(props: Props & { attempt: Attempt }): React.JSX.Element {
         {model.error && <Notice tone="failed" message={model.error} />}
       </div>
       {review?.status === 'complete' && <Complete {...props} review={review} />}
-      {(!review || failed) && !model.loading && (
+      {(!review || failed) && model.known && !model.loading && (
         <>
           {!review && (
-            <p className="sh-Quiet">
-              {trans.__(
-                'A review reads your submitted code and says what works well and what to look at next. It is advice and never a grade.'
-              )}
-            </p>
+            <>
+              <p className="sh-Quiet">
+                {trans.__(
+                  'A review reads your submitted code and says what works well and what to look at next. It is advice and never a grade.'
+                )}
+              </p>
+              <p className="sh-Quiet" data-testid="review-reader">
+                {readerWords(model)}
+              </p>
+            </>
           )}
           <button
             type="button"
@@ -245,9 +266,10 @@ export class ReviewPanel extends VDomRenderer<ReviewModel> {
   constructor(
     model: ReviewModel,
     private readonly _actions: ReviewActions,
-    private readonly _rendermime: IRenderMimeRegistry
+    rendermime: IRenderMimeRegistry
   ) {
     super(model);
+    this._rendermime = rendermime.clone({ sanitizer: proseOnly(rendermime.sanitizer) });
     this.id = 'studyhall-review';
     this.node.tabIndex = -1;
     this.addClass('sh-Panel');
@@ -275,4 +297,6 @@ export class ReviewPanel extends VDomRenderer<ReviewModel> {
   protected override render(): React.JSX.Element {
     return <PanelView model={this.model} actions={this._actions} rendermime={this._rendermime} />;
   }
+
+  private readonly _rendermime: IRenderMimeRegistry;
 }

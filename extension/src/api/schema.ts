@@ -2854,6 +2854,11 @@ export interface components {
             has_tests: boolean;
             /** Ai Review */
             ai_review: boolean;
+            /**
+             * Ai Reviewer
+             * @description Who reads an attempt that a review is asked for: Claude, outside of the classroom, or automatic checks; null where the lesson or the installation gives no reviews.
+             */
+            ai_reviewer: ("claude" | "offline") | null;
         };
         /**
          * OutlineState
@@ -3122,6 +3127,10 @@ export interface components {
         /**
          * Published
          * @description What a publication did.
+         *
+         *     `outcome` says by which release the cohort's grades go from now on: `published`, one that is new; `returned`,
+         *     another one that was published before; `taken_over`, one that another cohort had first; `unchanged`, the same as
+         *     before. `former_release` is the one by which they went before, if any. `changed` says whether the release is new.
          */
         Published: {
             /** Course */
@@ -3130,6 +3139,13 @@ export interface components {
             title: string;
             /** Release */
             release: number;
+            /** Former Release */
+            former_release: number | null;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "published" | "returned" | "taken_over" | "unchanged";
             /** Changed */
             changed: boolean;
             /** Lessons */
@@ -3141,7 +3157,7 @@ export interface components {
         };
         /**
          * PublishedLesson
-         * @description What a publication did to one lesson.
+         * @description What a publication did to one lesson; `settings`: its dates or rules changed, and its notebooks did not.
          */
         PublishedLesson: {
             /** Slug */
@@ -3152,7 +3168,7 @@ export interface components {
              * Change
              * @enum {string}
              */
-            change: "new" | "changed" | "unchanged" | "removed";
+            change: "new" | "changed" | "settings" | "unchanged" | "removed";
             /** Tests */
             tests: number;
             /** Points */

@@ -6,7 +6,6 @@ import type { IDocumentManager } from '@jupyterlab/docmanager';
 import { type INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { Signal } from '@lumino/signaling';
 
-import { ApiError } from '../api/request';
 import type { OpenedFile, OpenedLesson, OutlineLesson } from '../api/types';
 import type { IClassroom } from '../classroom/tokens';
 import type { OutlineModel } from './model';
@@ -150,11 +149,7 @@ export class Lessons implements ILessons {
       void this._model.refresh(true);
       return opened;
     } catch (reason) {
-      this._model.tell(
-        reason instanceof ApiError
-          ? reason.message
-          : this._classroom.trans.__('The lesson could not be opened. Try again in a moment.')
-      );
+      this._model.tellFailure(reason);
       return null;
     } finally {
       this._model.setOpening(null);

@@ -18,6 +18,14 @@ interface Loaded {
   outline: Outline | null;
 }
 
+export interface OutlineNote {
+  text: string;
+  /** Goes away by itself after a moment. */
+  passing: boolean;
+  /** Tells of a connection that is gone, and is true no longer than that. */
+  cutOff: boolean;
+}
+
 /** What the outline panel shows: the learner's courses and the chosen course's lessons. */
 export class OutlineModel extends VDomModel {
   courses: CourseSummary[] | null = null;
@@ -25,7 +33,7 @@ export class OutlineModel extends VDomModel {
   error: string | null = null;
   query = '';
   /** A message about the lesson that was just opened; a passing one goes away by itself. */
-  note: { text: string; passing: boolean } | null = null;
+  note: OutlineNote | null = null;
   /** The lesson that is being fetched. */
   opening: string | null = null;
 
@@ -71,6 +79,9 @@ export class OutlineModel extends VDomModel {
           this.outline = outline;
           this._wanted = chosen;
           this.error = null;
+          if (this.note?.cutOff) {
+            this.note = null;
+          }
         }
       );
     } catch (reason) {
@@ -80,7 +91,7 @@ export class OutlineModel extends VDomModel {
       }
     }
     this.stateChanged.emit();
-    if (this.error !== null && this._timer === 0) {
+    if ((this.error !== null || this.note?.cutOff) && this._timer === 0) {
       this._later(RETRY_MS);
     }
   }
@@ -102,7 +113,7 @@ export class OutlineModel extends VDomModel {
   }
 
   tell(text: string | null, passing = false): void {
-    const note = text === null ? null : { text, passing };
+    const note = text === null ? null : { text, passing, cutOff: false };
     this.note = note;
     if (passing) {
       window.setTimeout(() => {
@@ -112,6 +123,23 @@ export class OutlineModel extends VDomModel {
       }, PASSING_MS);
     }
     this.stateChanged.emit();
+  }
+
+  /** Tells why a lesson could not be opened; the words for a lost connection go when it is back. */
+  tellFailure(reason: unknown): void {
+    const { trans } = this._classroom;
+    this.note = {
+      text:
+        reason instanceof ApiError
+          ? reason.message
+          : trans.__('The lesson could not be opened. Try again in a moment.'),
+      passing: false,
+      cutOff: !(reason instanceof ApiError) || reason.temporary
+    };
+    this.stateChanged.emit();
+    if (this.note.cutOff && this._timer === 0) {
+      this._later(RETRY_MS);
+    }
   }
 
   setOpening(lesson: string | null): void {

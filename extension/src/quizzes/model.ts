@@ -26,6 +26,8 @@ export class QuizModel extends VDomModel {
     classroom.events.refreshNeeded.connect(() => {
       if (!this.quiz) {
         void this.load();
+      } else if (this._isCutOff) {
+        void this._save();
       }
     });
   }
@@ -48,7 +50,7 @@ export class QuizModel extends VDomModel {
         return;
       }
       this.quiz = quiz;
-      this.error = null;
+      this._clearError();
       this.result = result;
       if (quiz.in_progress) {
         this._attempt = quiz.in_progress.attempt_id;
@@ -86,16 +88,14 @@ export class QuizModel extends VDomModel {
       this._timer = null;
     }
     this.submitting = true;
-    this.error = null;
+    this._clearError();
     this.stateChanged.emit();
     try {
       const attempt = await this._ensureAttempt();
       const answers = answersFrom(this.draft, quiz.questions);
-      this.result = await this.classroom.api.submitQuiz(attempt, answers);
-      this._attempt = null;
-      this.saved = true;
+      this._finish(await this.classroom.api.submitQuiz(attempt, answers));
     } catch (reason) {
-      this.error = this._words(reason);
+      this._fail(reason);
     } finally {
       this.submitting = false;
       this.stateChanged.emit();
@@ -107,8 +107,25 @@ export class QuizModel extends VDomModel {
     this.result = null;
     this.draft = {};
     this.saved = true;
-    this.error = null;
+    this._clearError();
     this.stateChanged.emit();
+  }
+
+  private _finish(result: QuizResult): void {
+    this.result = result;
+    this._attempt = null;
+    this.saved = true;
+    this._clearError();
+  }
+
+  private _fail(reason: unknown): void {
+    this.error = this._words(reason);
+    this._isCutOff = reason instanceof ApiError && reason.temporary;
+  }
+
+  private _clearError(): void {
+    this.error = null;
+    this._isCutOff = false;
   }
 
   /** Saves one draft after the other, so that it is the last one that stays. */
@@ -139,14 +156,32 @@ export class QuizModel extends VDomModel {
       }
       if (this._takesDrafts(attempt)) {
         this.saved = draft === this.draft;
-        this.error = null;
+        this._clearError();
       }
     } catch (reason) {
       if (this._takesDrafts(attempt)) {
-        this.error = this._words(reason);
+        if (attempt !== null && reason instanceof ApiError && reason.code === 'quiz_finished') {
+          await this._showResult(attempt);
+        } else {
+          this._fail(reason);
+        }
       }
     }
     this.stateChanged.emit();
+  }
+
+  /** Shows the result of answers that were handed in, though their reply was lost or went to another window. */
+  private async _showResult(attempt: string): Promise<void> {
+    try {
+      const result = await this.classroom.api.quizResult(attempt);
+      if (this._takesDrafts(attempt)) {
+        this._finish(result);
+      }
+    } catch (reason) {
+      if (this._takesDrafts(attempt)) {
+        this._fail(reason);
+      }
+    }
   }
 
   /** Whether an attempt's answers are not handed in yet: from then on a draft is of no interest any more. */
@@ -167,9 +202,15 @@ export class QuizModel extends VDomModel {
   }
 
   private _words(reason: unknown): string {
-    return reason instanceof ApiError
-      ? reason.message
-      : this.classroom.trans.__('The quiz could not be reached. Your answers are still here.');
+    const { trans } = this.classroom;
+    if (!(reason instanceof ApiError)) {
+      return trans.__('The quiz could not be reached. Your answers are still here.');
+    }
+    return reason.temporary && this.quiz && reason.status !== 429
+      ? trans.__(
+          'The classroom cannot be reached right now. Keep this window open: your answers are in it, and are saved as soon as the classroom is back. Then press Answer.'
+        )
+      : reason.message;
   }
 
   private _attempt: string | null = null;
@@ -177,4 +218,6 @@ export class QuizModel extends VDomModel {
   private _saving = false;
   private _saveAgain = false;
   private _timer: number | null = null;
+  /** Whether what went wrong last will work again by itself. */
+  private _isCutOff = false;
 }

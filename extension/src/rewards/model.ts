@@ -32,7 +32,12 @@ export class RewardsModel extends VDomModel {
         this._take(event.data);
       }
     });
-    classroom.events.refreshNeeded.connect(() => void this.refresh(true));
+    classroom.events.refreshNeeded.connect(() => {
+      void this.refresh(true);
+      if (this.boardError !== null) {
+        void this._readAgain();
+      }
+    });
   }
 
   async refresh(background = false): Promise<void> {
@@ -54,7 +59,11 @@ export class RewardsModel extends VDomModel {
 
   /** Loads what the page shows beside the profile. */
   async openPage(): Promise<void> {
-    await Promise.all([this.refresh(), this.showBoard(this.window), this._readPreferences()]);
+    await Promise.all([this.refresh(), this._readAgain()]);
+  }
+
+  private async _readAgain(): Promise<void> {
+    await Promise.all([this.showBoard(this.window), this._readPreferences()]);
   }
 
   async showBoard(window: LeaderboardWindow): Promise<void> {

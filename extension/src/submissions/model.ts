@@ -12,7 +12,7 @@ import { samePlace } from '../courses/place';
 import type { ILessons, LessonPlace } from '../courses/tokens';
 import { expectedRows } from './check';
 import { Checking } from './checking';
-import { Saving } from './saving';
+import { isServerGone, Saving } from './saving';
 import type { ISubmissions } from './tokens';
 import { GainBook } from './gains';
 import { isFinal, ProgressBook, type ResultRow, withGrade, withReports } from './verdict';
@@ -178,11 +178,15 @@ export class SubmissionsModel extends VDomModel implements ISubmissions {
     try {
       await this.saving.complete(panel);
       await this._send(pending, panel.context.localPath);
-    } catch {
+    } catch (reason) {
       pending.stage = 'failed';
-      pending.message = trans.__(
-        'Your notebook could not be saved, so nothing was submitted. Save it, then submit again.'
-      );
+      pending.message = isServerGone(reason)
+        ? trans.__(
+            'Your notebook server does not answer, so your notebook was neither saved nor submitted. Keep this window open: your latest changes are only in it. Submit again when you are connected, or start your server again from the File menu, Hub Control Panel.'
+          )
+        : trans.__(
+            'Your notebook could not be saved, so nothing was submitted. Save it, then submit again.'
+          );
     } finally {
       this._notify();
       await pause(Math.max(0, pressed + DOUBLE_CLICK_MS - Date.now()));

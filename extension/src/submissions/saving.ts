@@ -1,4 +1,5 @@
 import type { NotebookPanel } from '@jupyterlab/notebook';
+import { ServerConnection } from '@jupyterlab/services';
 
 /** Saves a notebook before it is handed in, from the moment that the button goes down. */
 export class Saving {
@@ -26,4 +27,12 @@ export class Saving {
   }
 
   private _begun: { panel: NotebookPanel; saved: Promise<void> } | null = null;
+}
+
+/** Whether a save failed because the learner's server was not reached: no answer at all, or one of what stands before it. */
+export function isServerGone(reason: unknown): boolean {
+  if (reason instanceof ServerConnection.ResponseError) {
+    return [502, 503, 504].includes(reason.response.status);
+  }
+  return reason instanceof TypeError;
 }

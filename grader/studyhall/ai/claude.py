@@ -244,7 +244,7 @@ class ClaudeReviewer:
                 raise ReviewerBusy from error
             log.error("claude_refused", status=error.status_code, reason=error.api_message)  # noqa: TRY400 - a trace says no more than the answer
             raise ReviewerMisconfigured from error
-        except anthropic.APIConnectionError as error:
+        except (anthropic.APIConnectionError, _NotClaude) as error:
             self._circuit.failed()
             raise ReviewerBusy from error
         self._circuit.succeeded()
@@ -275,9 +275,16 @@ class ClaudeReviewer:
             first = error.errors(include_url=False, include_context=False, include_input=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "the answer"
             raise _UnreadableReply(f"{where}: {first['msg']}") from error
+        except (AttributeError, TypeError, ValueError) as error:
+            # The library reads whatever arrives; what is no message of this API ends in one of these.
+            raise _NotClaude from error
         if answer.parsed_output is None:
             raise _UnreadableReply(f"it ended early ({answer.stop_reason})")
         return answer.parsed_output
+
+
+class _NotClaude(Exception):
+    """Something else answered, such as a proxy with a page of its own, or half of an answer arrived."""
 
 
 class _UnreadableReply(Exception):

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from studyhall.ai.choice import Provider
 from studyhall.courses import policy, service
 from studyhall.courses.deadlines import DeadlinesOf
 from studyhall.courses.models import Course, CourseOffering, LessonProgress, LessonRelease
@@ -74,6 +75,7 @@ def _outline_lesson(
     release: int,
     reason: str | None,
     deadlines: policy.Deadlines,
+    reviewer: Provider | None,
 ) -> OutlineLesson:
     state = policy.outline_state(progress.state if progress else None, locked=reason is not None)
     score, max_score = None, None
@@ -103,7 +105,8 @@ def _outline_lesson(
         first_notebook=f"{lesson.notebooks[0]}.ipynb",
         quizzes=lesson.quizzes,
         has_tests=bool(lesson.tests),
-        ai_review=lesson.ai_review,
+        ai_review=lesson.ai_review and reviewer is not None,
+        ai_reviewer=reviewer if lesson.ai_review else None,
     )
 
 
@@ -121,9 +124,12 @@ async def outline(
     *,
     deadlines_of: DeadlinesOf,
     released_of: ReleasedOf,
+    reviewer: Provider | None,
     now: datetime,
 ) -> Outline:
     """Return a course as the person sees it: units, lessons, how far they have come, and their own deadlines.
+
+    ``reviewer`` is who reviews attempts in this installation, if anybody.
 
     Raises:
         UnknownCourse: the cohort does not take it.
@@ -157,6 +163,7 @@ async def outline(
                     release=offering.release.number,
                     reason=reason,
                     deadlines=deadlines[lesson.lesson_id],
+                    reviewer=reviewer,
                 )
             )
         if rows:

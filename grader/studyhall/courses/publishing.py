@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -177,11 +177,9 @@ async def publish(
             await store_lesson(session, release, lesson, learners, cipher)
     for writer in writers:
         await writer(session, release, bundle, cipher)
-    before = await _pinned(session, course)
+    former = await _pinned(session, course)
     offering = await _pin(session, course, release)
-    if (
-        release.id != before
-    ):  # also one that there was: grades go by another release's dates and tests from now on
+    if release.number != former:  # also one that there was: grades go by its dates and tests from now on
         await outbox.emit(
             session,
             EventType.COURSE_PUBLISHED,
@@ -192,6 +190,8 @@ async def publish(
         course=course.slug,
         title=course.title,
         release=release.number,
+        former_release=former,
+        outcome=_outcome(release.number, former, is_new=is_new),
         changed=is_new,
         lessons=_changes(previous, built),
         quizzes=len(bundle.quizzes),
@@ -212,27 +212,33 @@ def write_down(session: AsyncSession, published: Published, *, actor: Actor, now
     )
 
 
+def _change(
+    before: LessonRelease | None, lesson: BuiltLesson
+) -> Literal["new", "changed", "settings", "unchanged"]:
+    if before is None:
+        return "new"
+    if before.graded_hash != lesson.graded_hash:
+        return "changed"
+    same = all(getattr(before, name) == value for name, value in _columns_of(lesson.settings).items())
+    return "unchanged" if same else "settings"
+
+
 def _changes(
-    previous: Mapping[str, tuple[str, str]], built: Mapping[str, BuiltLesson]
+    previous: Mapping[str, LessonRelease], built: Mapping[str, BuiltLesson]
 ) -> list[PublishedLesson]:
     rows = []
     for slug, lesson in built.items():
-        before = previous.get(slug)
         rows.append(
             PublishedLesson(
                 slug=slug,
                 title=lesson.settings.title,
-                change="new"
-                if before is None
-                else "unchanged"
-                if before[1] == lesson.graded_hash
-                else "changed",
+                change=_change(previous.get(slug), lesson),
                 tests=len(lesson.tests),
                 points=sum(test.points for test in lesson.tests),
             )
         )
     rows.extend(
-        PublishedLesson(slug=slug, title=before[0], change="removed", tests=0, points=0)
+        PublishedLesson(slug=slug, title=before.title, change="removed", tests=0, points=0)
         for slug, before in previous.items()
         if slug not in built
     )
@@ -258,7 +264,7 @@ async def _course(session: AsyncSession, bundle: CourseBundle, organization_id: 
     ).one()
 
 
-async def _current_lessons(session: AsyncSession, course: Course) -> dict[str, tuple[str, str]]:
+async def _current_lessons(session: AsyncSession, course: Course) -> dict[str, LessonRelease]:
     offering = await session.scalar(
         select(CourseOffering).where(
             CourseOffering.course_id == course.id, CourseOffering.cohort_id == cohort_of(session)
@@ -266,8 +272,7 @@ async def _current_lessons(session: AsyncSession, course: Course) -> dict[str, t
     )
     if offering is None:
         return {}
-    lessons = await service.lessons_of(session, offering)
-    return {slug: (row.title, row.graded_hash) for slug, row in lessons.items()}
+    return await service.lessons_of(session, offering)
 
 
 async def new_release(
@@ -294,6 +299,23 @@ async def new_release(
     return release
 
 
+def _columns_of(settings: LessonSettings) -> dict[str, Any]:
+    """Return what `course.yaml` says about a lesson, by the names of its release's columns."""
+    return {
+        "title": settings.title,
+        "minutes": settings.minutes or DEFAULT_MINUTES,
+        "pass_score": settings.pass_score,
+        "prerequisite": settings.after.model_dump() if settings.after else None,
+        "environment": settings.environment,
+        "scoring": settings.scoring,
+        "reveal": settings.reveal,
+        "max_attempts": settings.max_attempts,
+        "due_at": settings.due,
+        "closes_at": settings.closes,
+        "ai_review": settings.ai_review,
+    }
+
+
 async def store_lesson(
     session: AsyncSession,
     release: CourseRelease,
@@ -317,17 +339,7 @@ async def store_lesson(
         id=uuid.uuid4(),
         release_id=release.id,
         lesson_id=lesson.id,
-        title=settings.title,
-        minutes=settings.minutes or DEFAULT_MINUTES,
-        pass_score=settings.pass_score,
-        prerequisite=settings.after.model_dump() if settings.after else None,
-        environment=settings.environment,
-        scoring=settings.scoring,
-        reveal=settings.reveal,
-        max_attempts=settings.max_attempts,
-        due_at=settings.due,
-        closes_at=settings.closes,
-        ai_review=settings.ai_review,
+        **_columns_of(settings),
         tests=[
             test.model_dump(include={"id", "title", "points", "hidden", "manual", "notebook", "grade_id"})
             for test in built.tests
@@ -356,14 +368,24 @@ async def store_lesson(
     return stored
 
 
-async def _pinned(session: AsyncSession, course: Course) -> uuid.UUID | None:
-    """Return the release that the session's cohort has now."""
-    pinned: uuid.UUID | None = await session.scalar(
-        select(CourseOffering.release_id).where(
-            CourseOffering.course_id == course.id, CourseOffering.cohort_id == cohort_of(session)
-        )
+async def _pinned(session: AsyncSession, course: Course) -> int | None:
+    """Return the number of the release that the session's cohort has now."""
+    pinned: int | None = await session.scalar(
+        select(CourseRelease.number)
+        .join(CourseOffering, CourseOffering.release_id == CourseRelease.id)
+        .where(CourseOffering.course_id == course.id, CourseOffering.cohort_id == cohort_of(session))
     )
     return pinned
+
+
+def _outcome(
+    release: int, former: int | None, *, is_new: bool
+) -> Literal["published", "returned", "taken_over", "unchanged"]:
+    if is_new:
+        return "published"
+    if former is None:
+        return "taken_over"
+    return "unchanged" if release == former else "returned"
 
 
 async def _pin(session: AsyncSession, course: Course, release: CourseRelease) -> CourseOffering:

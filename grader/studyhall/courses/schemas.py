@@ -55,6 +55,10 @@ class OutlineLesson(BaseModel):
     quizzes: list[str]
     has_tests: bool
     ai_review: bool
+    ai_reviewer: Literal["claude", "offline"] | None = Field(
+        description="Who reads an attempt that a review is asked for: Claude, outside of the classroom, or automatic "
+        "checks; null where the lesson or the installation gives no reviews."
+    )
 
 
 class OutlineUnit(BaseModel):
@@ -166,21 +170,28 @@ class ReleaseUpload(BaseModel):
 
 
 class PublishedLesson(BaseModel):
-    """What a publication did to one lesson."""
+    """What a publication did to one lesson; `settings`: its dates or rules changed, and its notebooks did not."""
 
     slug: str
     title: str
-    change: Literal["new", "changed", "unchanged", "removed"]
+    change: Literal["new", "changed", "settings", "unchanged", "removed"]
     tests: int
     points: float
 
 
 class Published(BaseModel):
-    """What a publication did."""
+    """What a publication did.
+
+    `outcome` says by which release the cohort's grades go from now on: `published`, one that is new; `returned`,
+    another one that was published before; `taken_over`, one that another cohort had first; `unchanged`, the same as
+    before. `former_release` is the one by which they went before, if any. `changed` says whether the release is new.
+    """
 
     course: str
     title: str
     release: int
+    former_release: int | None
+    outcome: Literal["published", "returned", "taken_over", "unchanged"]
     changed: bool
     lessons: list[PublishedLesson]
     quizzes: int

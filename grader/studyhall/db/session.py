@@ -14,7 +14,7 @@ import structlog
 from psycopg import AsyncConnection
 from sqlalchemy import Connection, Executable, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DisconnectionError
+from sqlalchemy.exc import ArgumentError, DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -80,13 +80,20 @@ def sqlalchemy_url(address: str, *, setting: str) -> URL:
     """Turn a ``postgresql://`` address into SQLAlchemy's for psycopg 3, with the time zone fixed to UTC.
 
     Raises:
-        ConfigurationError: the address is empty, or is not PostgreSQL.
+        ConfigurationError: the address is empty, cannot be read, or is not PostgreSQL.
     """
+    role = "studyhall_owner" if "OWNER" in setting else "studyhall_app"
+    example = f"Give it a PostgreSQL address, such as postgresql://{role}@host/studyhall."
     if not address:
+        raise ConfigurationError(f"{setting} is not set. {example}")
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        # Neither the address nor the cause, which quotes it, is told: a password stands in it.
         raise ConfigurationError(
-            f"{setting} is not set. Give it a PostgreSQL address, such as postgresql://studyhall_app@host/studyhall."
-        )
-    url = make_url(address)
+            f"{setting} cannot be read as an address. {example} Signs such as @ : / # in its password are written "
+            "as %40 %3A %2F %23."
+        ) from None
     if url.get_backend_name() not in {"postgresql", "postgres"}:
         raise ConfigurationError(f"{setting} is not a PostgreSQL address; Studyhall uses no other database.")
     options = str(url.query.get("options", ""))

@@ -10,7 +10,7 @@ from typing import LiteralString
 
 import psycopg
 import redis
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from studyhall_judge.client import Judge, JudgeError
 
 from studyhall.doctor.findings import Check, Finding, fail, ok, warn
@@ -32,6 +32,11 @@ JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'cohort_id' AND NOT a.attisdropped
 WHERE c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 ORDER BY c.relname
+"""
+# The first and the last: after a change of keys both the old and the new one are needed.
+SEALED: LiteralString = """
+(SELECT graded FROM lesson_releases ORDER BY created_at LIMIT 1)
+UNION ALL (SELECT graded FROM lesson_releases ORDER BY created_at DESC LIMIT 1)
 """
 
 
@@ -79,8 +84,10 @@ def installation_checks(data: Path, environment: Mapping[str, str]) -> Sequence[
     if environment.get("STUDYHALL_DATABASE_URL"):
         places: Places | None = Places.of_environment(environment)
         checks.append(lambda: check_secrets(environment))
+        keys = environment.get("STUDYHALL_CONTENT_KEY", "")
     else:
         places = Places.of_data_folder(data)
+        keys = content_key_in(data)
     if places is None:
         checks.append(
             lambda: iter([ok("installation", "None is running here; start one with `studyhall run`.")])
@@ -93,6 +100,7 @@ def installation_checks(data: Path, environment: Mapping[str, str]) -> Sequence[
         lambda: check_hub(found),
         lambda: check_subdomains(environment),
         lambda: check_database(found),
+        lambda: check_content_key(found, keys),
         lambda: check_cache(found),
         lambda: check_running_judge(found),
     ]
@@ -186,7 +194,7 @@ def check_database(places: Places) -> Iterator[Finding]:
         with psycopg.connect(places.database_url, connect_timeout=ANSWER_SECONDS) as connection:
             role = connection.execute(ROLE).fetchone()
             tables = connection.execute(UNGUARDED).fetchall()
-    except psycopg.OperationalError as problem:
+    except psycopg.Error as problem:
         said = " ".join(str(problem).split())[-200:]
         yield fail(
             "database", f"It cannot be reached: {said}", "Check STUDYHALL_DATABASE_URL and the server."
@@ -221,6 +229,36 @@ def check_row_security(tables: Sequence[tuple[object, ...]]) -> Iterator[Finding
         )
     else:
         yield ok("row security", f"forced on all {len(tables)} tables with learners' rows")
+
+
+def content_key_in(data: Path) -> str:
+    """Return the content key that the try-it installation in `data` made for itself; empty where none can be read."""
+    try:
+        return str(json.loads((data / "secrets.json").read_text(encoding="utf-8"))["content_key"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def check_content_key(places: Places, keys: str) -> Iterator[Finding]:
+    """The content keys open what is stored: a database that was restored with another key grades nobody."""
+    try:
+        fernet = MultiFernet([Fernet(key.strip()) for key in keys.split(",") if key.strip()])
+        with psycopg.connect(places.database_url, connect_timeout=ANSWER_SECONDS) as connection:
+            sealed = [row[0] for row in connection.execute(SEALED)]
+    except (ValueError, psycopg.Error):
+        # Keys that are none, and a database that is away or empty, are other checks' findings.
+        return
+    try:
+        for content in sealed:
+            fernet.decrypt(bytes(content))
+    except InvalidToken:
+        yield fail(
+            "content key",
+            "It does not open the releases in the database, so nothing can be graded.",
+            "Set the STUDYHALL_CONTENT_KEY that was kept with this database's backup; after a change of keys: new,old.",
+        )
+    else:
+        yield ok("content key", "opens what is stored" if sealed else "nothing is stored yet")
 
 
 def check_cache(places: Places) -> Iterator[Finding]:

@@ -58,6 +58,21 @@ async def test_the_window_hears_that_it_is_under_way_and_that_it_is_done(room):
     assert len({update["review_id"] for update in heard}) == 1
 
 
+@pytest.mark.parametrize(
+    ("settings", "reviewer"),
+    [
+        ({"ai_provider": "none"}, None),
+        ({"ai_provider": "offline"}, "offline"),
+        ({"ai_provider": "claude", "anthropic_api_key": "k"}, "claude"),
+    ],
+)
+async def test_the_outline_says_who_reads_an_attempt_before_anybody_asks(room_with, settings, reviewer):
+    async with room_with(**settings) as room:
+        outline = await room.data("GET", "/courses/python-foundations/outline", token=room.token("lea"))
+        lesson = outline["units"][0]["lessons"][0]
+        assert (lesson["ai_review"], lesson["ai_reviewer"]) == (reviewer is not None, reviewer)
+
+
 async def test_switched_off_reviews_answer_with_a_sentence(room_with):
     async with room_with(ai_provider="none") as room:
         lea = room.token("lea")
