@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import chain
-from types import FunctionType, MappingProxyType, ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from studyhall_judge.sandbox.assertions import Hearing
@@ -87,6 +87,10 @@ class Guard(OwnNames, Hearing, Telling):
         self._arrays = {}
         self._made = []
         self.start_names(namespace or {}, own or {})
+
+    def note_lessons(self, kinds: Iterable[type]) -> None:
+        """Take classes as the lesson's own: their objects are looked into although tests name them."""
+        self._kinds.lessons.update(kinds)
 
     def defined(self, kind: Any) -> Any:
         """Return a class that the test has just defined; how its objects compare is the test's own affair."""
@@ -291,7 +295,9 @@ class Guard(OwnNames, Hearing, Telling):
         own = getattr(value, "__dict__", None)
         if type(own) is not dict:
             return
-        for name in [name for name in own if type(own[name]) is FunctionType and hasattr(kind, name)]:
+        for name in [
+            name for name, one in own.items() if callable(one) and callable(getattr(kind, name, None))
+        ]:
             del own[name]
             self._tell(f"{kind.__name__}.{name}")
 
