@@ -1,9 +1,9 @@
 """What makes a comparison hold because there was nothing to compare.
 
-Threat: an array of no elements is broadcast to any shape, so that it is equal to whatever a test expects, and as near to
-it as it asks: ``np.allclose([], 3.14)``, ``(np.zeros((0, 1)) == [1, 2, 3]).all()``. A column in which every value is
-missing is so, too, since ``all`` passes missing ones over. Nothing is still equal to nothing, and beside a single number
-it still compares as ever: a test may say what holds for all that there are.
+Threat: an array of no elements is broadcast to any shape, so that it is equal to whatever a test expects, and as near
+to it as it asks: ``np.allclose([], 3.14)``, ``(np.zeros((0, 1)) == [1, 2, 3]).all()``. A column in which every value is
+missing is so, too, since ``all`` passes missing ones over. Nothing is still equal to nothing, and beside one number it
+still compares as ever: a test may say what holds for all that there are.
 """
 
 from __future__ import annotations
