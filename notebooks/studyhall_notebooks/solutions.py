@@ -14,13 +14,17 @@ _CHANGING: Final = frozenset(
 
 
 def changed_names(sources: Iterable[str]) -> set[str]:
-    """Return the names that solutions declare global, or whose lists and dictionaries they change in place."""
+    """Return the names that solutions declare global, or whose lists, dictionaries or attributes they change."""
     found: set[str] = set()
     for node in _nodes(sources):
         match node:
             case ast.Global(names=names):
                 found |= set(names)
             case ast.Subscript(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()):
+                found.add(name)
+            case ast.Attribute(value=ast.Name(id=name), ctx=ast.Store() | ast.Del()) if name != "self":
+                found.add(name)
+            case ast.Call(func=ast.Name(id="setattr"), args=[ast.Name(id=name), *_]):
                 found.add(name)
             case ast.AugAssign(target=ast.Name(id=name)):
                 found.add(name)

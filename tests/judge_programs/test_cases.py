@@ -65,7 +65,7 @@ def test_case(programs, name):
 def _check_texts(report: ProgramReport, expected: dict) -> None:
     by_id = {test.id: test for test in report.tests}
     assert re.search(expected.get("compile_output", ""), report.compile_output)
-    for field in ("message", "staff_message", "actual"):
+    for field in ("message", "staff_message", "actual", "errors"):
         for key, pattern in expected.get(field, {}).items():
             assert re.search(pattern, str(getattr(by_id[key], field))), (field, getattr(by_id[key], field))
 

@@ -8,6 +8,7 @@ their blanks (``@name@``) are filled in.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,28 @@ from studyhall_judge.programs.values import BadValue, Type
 _FOLDER = Path(__file__).resolve().parent / "harnesses"
 MAX_DEPTH = 100
 """Lists and objects within each other that a function may return: what compares and shows them goes down into each."""
+
+_ASIDE, _BACK = "@set_macros_aside@", "@put_macros_back@"
+_WORD = re.compile(r"\b(?!__)[A-Za-z_]\w*")
+_OTHER_WORDS = (
+    *(
+        "short",
+        "float",
+        "class",
+        "typedef",
+        "union",
+        "switch",
+        "case",
+        "default",
+        "break",
+        "continue",
+        "do",
+        "goto",
+    ),
+    *("public", "private", "protected", "virtual", "operator", "new", "delete", "try", "catch", "throw"),
+    *("begin", "end", "first", "second"),
+)
+"""Names that the headers between `_ASIDE` and `_BACK` use and the harness itself does not."""
 
 _SCRIPTS = ("python", "javascript", "typescript")
 _NUMBERS_OF_53_BITS = ("javascript", "typescript")
@@ -73,10 +96,20 @@ class Call:
         }[self._language.id]
         template = "harness.rs" if name == "main.rs" else name
         text = (_FOLDER / f"{template}.in").read_text(encoding="utf-8")
+        text = _with_macros_aside(text)
         for blank, filling in self._fillings().items():
             text = text.replace(f"@{blank}@", filling)
         return Prepared(
             {source: (code + self._ending()).encode("utf-8", "replace"), name: text.encode()}, name
+        )
+
+    def missing_in(self, code: str) -> str:
+        """Return the sentence that says that code has no such function, or nothing when it at least names it."""
+        name = self._function.name
+        if re.search(rf"\b{name}\b", code):
+            return ""
+        return (
+            f"Your code could not be compiled: it does not define the function {name}, which the tests call."
         )
 
     def to_input(self, arguments: list[Any]) -> bytes:
@@ -95,6 +128,8 @@ class Call:
     def from_result(self, result: bytes) -> Any:
         """Return the value that the harness wrote. Raises `BadValue`."""
         text = result.decode("utf-8", "replace")
+        if not text.strip():
+            raise BadValue(f"the program ended before the function {self._function.name} had returned")
         if self._returns is not None:
             return values.from_words(text.split(), self._returns)
         try:
@@ -120,8 +155,10 @@ class Call:
         ]
 
     def _ending(self) -> str:
-        """Return what makes a function of a script visible to its harness, whatever kind of module the script is."""
+        """Return what makes a function visible to its harness, whatever kind of module its file is."""
         name = self._function.name
+        if self._language.id == "rust" and self._returns is not None:
+            return _rust_ending(self._parameters, self._returns, name)
         target = {"javascript": "globalThis", "typescript": "(globalThis as any)"}.get(self._language.id)
         if target is None:
             return ""
@@ -137,6 +174,22 @@ class Call:
         if self._returns is None:
             return fillings
         return fillings | _TYPED[self._language.id](self._parameters, self._returns, self._function.name)
+
+
+def _with_macros_aside(text: str) -> str:
+    """Return a harness whose middle, between its two marks, knows no macro of the learner's.
+
+    What is usual in contests, such as ``#define int long long`` or ``#define read(x) cin >> x``, would make it another
+    text. What stands after the middle, the call, is meant as the learner means it.
+    """
+    before, mark, rest = text.partition(_ASIDE)
+    if not mark:
+        return text
+    middle, _, after = rest.partition(_BACK)
+    words = sorted({*_WORD.findall(re.sub(r'"[^"\n]*"|//.*|/\*.*?\*/', "", middle)), *_OTHER_WORDS})
+    aside = "\n".join(f'#pragma push_macro("{word}")\n#undef {word}' for word in words)
+    back = "\n".join(f'#pragma pop_macro("{word}")' for word in words)
+    return f"{before}{aside}{middle}{back}{after}"
 
 
 def _marked(value: Any) -> Any:
@@ -164,40 +217,42 @@ def _java(parameters: list[Type], returns: Type, _name: str) -> dict[str, str]:
 def _cpp(parameters: list[Type], returns: Type, _name: str) -> dict[str, str]:
     plain = {"int": "int", "long": "long long", "float": "double", "bool": "bool", "string": "std::string"}
     types = [_type_of(kind, plain, "std::vector<", ">") for kind in parameters]
-    reads = [f"    {one} arg{n} = studyhall::Plain<{one}>::read();" for n, one in enumerate(types)]
+    reads = [f"    {one} studyhall_arg{n} = studyhall_take<{one}>();" for n, one in enumerate(types)]
     return {
         "returns": _type_of(returns, plain, "std::vector<", ">"),
         "reads": "\n".join(reads),
-        "arguments": ", ".join(f"arg{n}" for n in range(len(types))),
+        "arguments": ", ".join(f"studyhall_arg{n}" for n in range(len(types))),
     }
 
 
 def _c(parameters: list[Type], returns: Type, name: str) -> dict[str, str]:
-    plain = {"int": "int", "long": "long long", "float": "double", "bool": "bool", "string": "char *"}
+    plain = {"int": "int", "long": "long long", "float": "double", "bool": "_Bool", "string": "char *"}
     reads: list[str] = []
     arguments: list[str] = []
+    each = "    for (studyhall_size studyhall_n = 0; studyhall_n <"
     for n, kind in enumerate(parameters):
-        kept = plain[kind.plain]
+        kept, argument = plain[kind.plain], f"studyhall_arg{n}"
+        arguments.append(argument)
         if kind.element is None:
-            reads.append(f"    {kept} arg{n} = studyhall_read_{kind.name}();")
-            arguments.append(f"arg{n}")
+            reads.append(f"    {kept} {argument} = studyhall_take_{kind.name}();")
             continue
+        length = f"{argument}_length"
+        arguments.append(length)
         reads += [
-            f"    size_t arg{n}_length = (size_t)studyhall_read_long();",
-            f"    {kept} *arg{n} = calloc(arg{n}_length + 1, sizeof *arg{n});",
-            f"    for (size_t i = 0; i < arg{n}_length; i++) arg{n}[i] = studyhall_read_{kind.plain}();",
+            f"    studyhall_size {length} = (studyhall_size)studyhall_take_long();",
+            f"    {kept} *{argument} = studyhall_take_room({length}, sizeof *{argument});",
+            f"{each} {length}; studyhall_n++) {argument}[studyhall_n] = studyhall_take_{kind.plain}();",
         ]
-        arguments += [f"arg{n}", f"arg{n}_length"]
     write = f"studyhall_write_{returns.plain}"
     if returns.element is None:
         call = [f"    {write}({name}({', '.join(arguments)}));"]
     else:
-        arguments.append("&result_length")
+        arguments.append("&studyhall_length")
         call = [
-            "    size_t result_length = 0;",
-            f"    {plain[returns.plain]} *result = {name}({', '.join(arguments)});",
-            "    studyhall_write_long((long long)result_length);",
-            f"    for (size_t i = 0; i < result_length; i++) {write}(result[i]);",
+            "    studyhall_size studyhall_length = 0;",
+            f"    {plain[returns.plain]} *studyhall_result = {name}({', '.join(arguments)});",
+            "    studyhall_write_long((long long)studyhall_length);",
+            f"{each} studyhall_length; studyhall_n++) {write}(studyhall_result[studyhall_n]);",
         ]
     return {"reads": "\n".join(reads), "call": "\n".join(call)}
 
@@ -215,17 +270,27 @@ def _go(parameters: list[Type], returns: Type, _name: str) -> dict[str, str]:
     }
 
 
-def _rust(parameters: list[Type], returns: Type, _name: str) -> dict[str, str]:
-    plain = {"int": "i32", "long": "i64", "float": "f64", "bool": "bool", "string": "String"}
+_RUST = {"int": "i32", "long": "i64", "float": "f64", "bool": "bool", "string": "String"}
+
+
+def _rust(parameters: list[Type], _returns: Type, _name: str) -> dict[str, str]:
     reads = [
-        f"    let arg{n}: {_type_of(kind, plain, 'Vec<', '>')} = studyhall::Plain::read(&mut studyhall_words);"
+        f"    let arg{n}: {_type_of(kind, _RUST, 'Vec<', '>')} = studyhall::Plain::read(&mut words);"
         for n, kind in enumerate(parameters)
     ]
     return {
-        "returns": _type_of(returns, plain, "Vec<", ">"),
         "reads": "\n".join(reads),
         "arguments": ", ".join(f"arg{n}" for n in range(len(parameters))),
     }
+
+
+def _rust_ending(parameters: list[Type], returns: Type, name: str) -> str:
+    """Return what the learner's file ends with, a module of its own: it may have a `main` and a private function."""
+    taken = ", ".join(f"arg{n}: {_type_of(kind, _RUST, 'Vec<', '>')}" for n, kind in enumerate(parameters))
+    given = ", ".join(f"arg{n}" for n in range(len(parameters)))
+    return (
+        f"\npub fn studyhall_call({taken}) -> {_type_of(returns, _RUST, 'Vec<', '>')} {{ {name}({given}) }}\n"
+    )
 
 
 _TYPED = {"java": _java, "cpp": _cpp, "c": _c, "go": _go, "rust": _rust}

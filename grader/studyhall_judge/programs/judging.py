@@ -156,7 +156,10 @@ class ProgramSubmission:
         self._cpu_ms += outcome.cpu_ms
         said = _text((outcome.errors + outcome.output)[:COMPILE_OUTPUT])[:SHOWN]
         if not outcome.succeeded:
-            raise _Ended(Verdict.compilation_error, said, _compile_message(outcome, limits.compile_ms))
+            message = _compile_message(outcome, limits.compile_ms)
+            if self._call is not None and outcome.ending is Ending.exited:
+                message = self._call.missing_in(self._request.code) or message
+            raise _Ended(Verdict.compilation_error, said, message)
         self._compile_output = said
         if not language.compile:
             return prepared.files

@@ -28,6 +28,7 @@ from types import CodeType
 from typing import Any, cast
 
 from studyhall_judge.sandbox.asserting import Asserting
+from studyhall_judge.sandbox.emptiness import MATCHING
 from studyhall_judge.sandbox.iteration import CALLERS, KEYWORDS
 from studyhall_judge.sandbox.lookups import is_constant, is_named, look_up, makes_what_it_seeks
 from studyhall_judge.sandbox.ownership import Owning, helper_statements, methods_of
@@ -383,8 +384,7 @@ class _Guarding(ast.NodeTransformer):
     def _visit_condition(self, node: Any) -> ast.AST:
         self.generic_visit(node)
         node.test = self._see(node.test, "truth")
-        visited: ast.AST = node
-        return visited
+        return cast("ast.AST", node)
 
     visit_Assert = visit_If = visit_While = visit_IfExp = _visit_condition  # noqa: N815 - as above
 
@@ -409,6 +409,8 @@ class _Guarding(ast.NodeTransformer):
             node.args = [self._see_argument(one, question) for one in node.args]
             for keyword in node.keywords:
                 keyword.value = self._see(keyword.value, question)
+            if imported and name in MATCHING:
+                node.func = _ask_guard("matching", node.func)
             if name in CALLERS and (name != "iter" or len(node.args) == 2):
                 _keep_going(node, CALLERS[name])
         elif believed is node and name in QUERIES and not imported and isinstance(node.func, ast.Attribute):

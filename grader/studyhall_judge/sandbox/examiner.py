@@ -109,7 +109,8 @@ class Examiner:
         self._guards.accept()
         self._guards.note_imports(frozenset(message["imports"]))
         self._guards.note_helpers(message["helpers"])
-        self._guards.note_own(message["own"], f"<ipython-input-{self._shell.execution_count - 1}-")
+        cell = f"<ipython-input-{self._shell.execution_count - 1}-"
+        self._guard.note_lessons(self._guards.note_own(message["own"], cell))
 
     def prepare(self, message: dict[str, Any]) -> list[tuple[Callable[[], Any], bool]]:
         """Get ready for a test; returns its parts: what hands over the code, and whether that is to be awaited.

@@ -18,6 +18,7 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from studyhall_judge.sandbox import libraries, root
+from studyhall_judge.sandbox.arithmetic import restore_decimals
 from studyhall_judge.sandbox.bindings import Cells, Touched, reached_from
 from studyhall_judge.sandbox.harmless import is_harmless, is_mistaken, is_part_of_itself
 from studyhall_judge.sandbox.lessons_own import LessonsOwn, says_the_same
@@ -152,9 +153,10 @@ class Guards:
         self._watch(records)
         self._loaded.settle()
 
-    def note_own(self, told: dict[str, Any], file: str) -> None:
-        """Remember what an author's cell has just bound (`LessonsOwn.note`)."""
+    def note_own(self, told: dict[str, Any], file: str) -> list[type]:
+        """Remember what an author's cell has just bound (`LessonsOwn.note`); returns all of the lesson's classes."""
         self._own.note(self._shell.user_ns, told, file)
+        return self._own.classes()
 
     def replaced_own(self, names: list[str]) -> list[tuple[str, str]]:
         """Return which of these names, that an author's cell has bound, are something else by now."""
@@ -332,6 +334,7 @@ class Guards:
         if gc.callbacks:
             gc.callbacks.clear()
             self._report("gc.callbacks")
+        self._found += restore_decimals()
         self._restore_path()
 
     def _restore_path(self) -> None:

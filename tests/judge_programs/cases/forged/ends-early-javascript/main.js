@@ -1,0 +1,3 @@
+function twice() {
+  process.exit(0);
+}

@@ -1,0 +1,4 @@
+module.exports = function (numbers, by, used, word) {
+  const all = Array.from(numbers).filter((_, n) => used[n]).map((one) => one * by);
+  return [...all, word.length];
+};

@@ -1,0 +1,3 @@
+async function scaled() {
+  await new Promise(() => {});
+}

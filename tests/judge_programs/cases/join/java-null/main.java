@@ -1,0 +1,5 @@
+class Solution {
+    String glue(String[] words, String between, long times) {
+        return null;
+    }
+}
