@@ -25,9 +25,8 @@ MOST_FENCES = 20
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\x00\x1a"), "")
 _LINE_ENDS = re.compile("[\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e]\n?")
 _FENCED = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)\n?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
-_HEADER = re.compile(
-    r"\s*(?:(?:python3?|Python|py)[ \t]*\n(?:[ \t]*\n)*)?(?:(?:Copy code|Copy|Edit)[ \t]*\n(?:[ \t]*\n)*)*(?=.*\S)"
-)
+_LANGUAGE = frozenset({"python", "python3", "Python", "py"})
+_BUTTONS = frozenset({"Copy code", "Copy", "Edit"})
 _PROMPT = re.compile(r"^In ?\[[\d *]*\]:[ \t]*\n?", re.MULTILINE)
 _NUMBERED = re.compile(r"^[ \t]*(\d{1,9})[.:|]?(?:[ \t](.*))?$")
 _PROSE = re.compile(r"^[A-Z][\w']*(?:[,;]? [\w'`.-]+){2,}[.:!?]?[ \t]*$", re.MULTILINE)
@@ -64,9 +63,13 @@ PROSE = "Sentences between the lines of your answer were left out, so that it co
 def readable(source: str) -> tuple[str, str]:
     """Return an answer's text as it can run, and what to tell of it: nothing where nothing was changed."""
     begun = _unheaded(source)
-    if begun != source:
-        text, more = readable(begun)
-        return (text, f"{HEADER} {more}".rstrip()) if compiles(text) else (source, "")
+    if begun == source:
+        return _readable(source)
+    text, more = _readable(begun)
+    return (text, f"{HEADER} {more}".rstrip()) if compiles(text) else (source, "")
+
+
+def _readable(source: str) -> tuple[str, str]:
     if source.isascii() and _SUSPICIOUS.search(source) is None:
         return source, ""
     if len(source) > LONGEST_MENDED or compiles(source):
@@ -87,8 +90,24 @@ def readable(source: str) -> tuple[str, str]:
 
 def _unheaded(text: str) -> str:
     """Return a text without what a chat shows above code. By themselves such words do nothing but fail."""
-    found = _HEADER.match(text)
-    return text if found is None or not found[0].strip() else text[found.end() :]
+    lines = text.split("\n")
+    place, words = _next_line(lines, 0)
+    begin = place
+    if words in _LANGUAGE:
+        begin, words = _next_line(lines, place + 1)
+    while words in _BUTTONS:
+        begin, words = _next_line(lines, begin + 1)
+    return "\n".join(lines[begin:]) if words and begin != place else text
+
+
+def _next_line(lines: list[str], place: int) -> tuple[int, str]:
+    """Return the next line that is not empty, and its words; the end where there is none."""
+    while place < len(lines):
+        words = lines[place].strip()
+        if words:
+            return place, words
+        place += 1
+    return place, ""
 
 
 def _choose(text: str) -> str:
