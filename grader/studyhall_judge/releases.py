@@ -50,6 +50,11 @@ class BadRelease(Exception):
     """The release itself cannot be used, whatever a learner sends."""
 
 
+_COMPARED_ANEW = re.compile(
+    r"""(\w+)\.__(?:eq|ne|lt|le|gt|ge|bool|contains)__\s*=[^=]|setattr\(\s*(\w+)\s*,\s*["']__|total_ordering\((\w+)\)"""
+)
+"""Where a class is given another way to compare after it was defined."""
+
 _DEFINITION = re.compile(r"^[^\S\n]*(?:async\s+)?(def|class)\s+(\w+)", re.MULTILINE)
 
 
@@ -211,12 +216,18 @@ def _lesson(cells: tuple[ReleasedCell, ...], node: NotebookNode) -> Lesson:
         kept=own.kept,
         published=own.published,
         helpers=frozenset(text for name, text in helpers.items() if name not in asked),
-        bound=frozenset(bound - asked - _noted(node, "solution_binds")),
+        bound=frozenset(bound - asked - _noted(node, "solution_binds") - _compared_anew(cells)),
         spoken=frozenset(
             bound
             & spoken_names([cell.shown for cell in others if cell.role is not CellRole.read_only], prose)
         ),
     )
+
+
+def _compared_anew(cells: tuple[ReleasedCell, ...]) -> set[str]:
+    """Return the names of classes that cells of the lesson give another way to compare: it is not to be put back."""
+    sources = [cell.source for cell in cells if cell.is_code]
+    return {name for source in sources for found in _COMPARED_ANEW.findall(source) for name in found if name}
 
 
 def helpers_in(source: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from pathlib import Path
 
 import pytest
 from classrooms import SAMPLE, STAFF_SCOPES
@@ -131,6 +132,17 @@ async def test_one_subscribers_trouble_is_not_the_others(classroom_with):
         letters = await room.data("GET", "/staff/dead-letters", token=room.token("ines", STAFF_SCOPES))
         assert [letter["arguments"]["subscriber"] for letter in letters] == ["broken"]
         assert "no paper in the printer" in letters[0]["reason"]
+
+
+async def test_the_staff_pages_have_words_for_every_task(classroom):
+    words = (Path(__file__).parents[2] / "extension/staff/jobs/words.ts").read_text()
+    ours = [
+        name
+        for name in classroom.context.queue.app.tasks
+        if not name.startswith(("builtin", "procrastinate"))
+    ]
+    assert "ai_review.review" in ours
+    assert [name for name in ours if f"'{name}'" not in words and not name.startswith("events.")] == []
 
 
 async def test_a_job_that_keeps_failing_becomes_a_dead_letter_that_staff_can_queue_again(classroom_with):

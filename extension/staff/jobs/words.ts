@@ -4,7 +4,10 @@ const TASKS: Record<string, string> = {
   'grading.grade': 'Grade an attempt',
   'regrading.go_on': 'Go on with a regrade',
   'lti.pass_back': 'Send a grade to a learning platform',
-  'lti.synchronize': 'Take over a learning platform’s roster'
+  'lti.synchronize': 'Take over a learning platform’s roster',
+  'ai_review.review': 'Review an attempt',
+  'nbgrader.execute': 'Run a learner’s notebook for a grader',
+  'nbgrader.synchronize': 'Bring a course’s nbgrader gradebook up to date'
 };
 
 /** What a task does, in words; a task that these pages do not know keeps its name. */

@@ -23,7 +23,8 @@ import { DECIDE_REGRADES, may, START_REGRADES, useSession } from '../frame/sessi
 import { NO_FILTER } from '../navigation/addresses';
 import { Link } from '../navigation/router';
 
-import { changeWords, isAtWork, isUndecided, pointsWords, stateWords } from './words';
+import { isAtWork, isComplete } from './unchanged';
+import { changeWords, isUndecided, pointsWords, stateWords } from './words';
 
 const AT_WORK_MS = 1_000;
 
@@ -139,9 +140,11 @@ function Changes(props: { run: Regrade; number: number }): React.JSX.Element {
     <Loaded of={detail}>
       {({ changes, changes_limit: limit, changed }) =>
         changes.length === 0 ? (
-          <Empty title="No score changes">
-            <p>Everybody would keep what they have.</p>
-          </Empty>
+          isComplete(run) && (
+            <Empty title="No score changes">
+              <p>Everybody would keep what they have.</p>
+            </Empty>
+          )
         ) : (
           <>
             <div className="scroll" role="region" aria-label="Changes" tabIndex={0}>

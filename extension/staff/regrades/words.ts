@@ -3,16 +3,13 @@
 import type { Regrade } from '../api/staff';
 import { countText, numberText } from '../components/figures';
 
+import { unchangedWords } from './unchanged';
+
 const UNDECIDED = ['queued', 'running', 'ready', 'stuck'];
 
 /** Whether a regrade still waits for a decision, or works towards one. */
 export function isUndecided(run: Regrade): boolean {
   return UNDECIDED.includes(run.status);
-}
-
-/** Whether its numbers change by themselves. */
-export function isAtWork(run: Regrade): boolean {
-  return run.status === 'queued' || run.status === 'running';
 }
 
 /** Where a regrade stands. */
@@ -38,7 +35,7 @@ export function stateWords(run: Regrade): string {
 /** What it changes, as one sentence. */
 export function changeWords(run: Regrade): string {
   if (run.changed === 0) {
-    return 'No score changes.';
+    return unchangedWords(run);
   }
   const parts = [
     `${numberText(run.raised)} higher`,

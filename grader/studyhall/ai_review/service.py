@@ -123,14 +123,17 @@ async def current_review(session: AsyncSession, attempt_id: uuid.UUID) -> Review
 
 
 async def under_way(session: AsyncSession, review_id: uuid.UUID) -> tuple[Review, Attempt] | None:
-    """Return a review that is still to be made, locked, with its attempt; None when it is done or superseded."""
+    """Return a review that is still to be made, locked, with its attempt; None when it is done or superseded.
+
+    One that was given up on is made after all when staff queue its job again.
+    """
     review = await session.scalar(
         select(Review)
         .where(Review.id == review_id)
         .with_for_update()
         .execution_options(populate_existing=True)
     )
-    if review is None or review.status != ReviewStatus.PROCESSING.value or review.superseded_at is not None:
+    if review is None or review.status == ReviewStatus.COMPLETE.value or review.superseded_at is not None:
         return None
     attempt = await submissions.attempt_by_id(session, review.attempt_id)
     return None if attempt is None else (review, attempt)
@@ -190,6 +193,7 @@ async def complete(
     review.provider = reviewer.name
     review.speaker = reviewer.speaker(passed=bool(attempt.passed))
     review.findings = findings.model_dump(mode="json")
+    review.message = ""
     review.generated_at = now
     review.processing_ms = took_ms
     lesson = await grading.lesson_release(session, attempt)

@@ -294,9 +294,7 @@ class Guard(OwnNames, Hearing, Telling):
         own = getattr(value, "__dict__", None)
         if type(own) is not dict:
             return
-        for name in [
-            name for name, one in own.items() if callable(one) and callable(getattr(kind, name, None))
-        ]:
+        for name in [one for one in own if callable(own[one]) and _is_method(getattr(kind, one, None))]:
             del own[name]
             self._tell(f"{kind.__name__}.{name}")
 
@@ -404,11 +402,8 @@ class Guard(OwnNames, Hearing, Telling):
 
     def truth(self, value: Any) -> Any:
         """Return what a test may ask whether it is true: a plain container is by how many elements it has."""
-        return (
-            value
-            if self._kind_of(value) in SEQUENCES or self._kind_of(value) in MAPPINGS
-            else self.sought(value)
-        )
+        kind = self._kind_of(value)
+        return value if kind in SEQUENCES or kind in MAPPINGS else self.sought(value)
 
     def iterated(self, value: Any) -> Any:
         """Return what a test goes through: a list, a text or a mapping of a learner's class hands out what it holds."""
@@ -493,6 +488,10 @@ class Guard(OwnNames, Hearing, Telling):
         if kind in self._atoms or issubclass(kind, (int, float, complex, str, bytes)):
             return False
         return bool(self._kinds.strangers(kind))
+
+
+def _is_method(value: Any) -> bool:
+    return callable(value) and not isinstance(value, type)
 
 
 _referents = gc.get_referents

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from classrooms import STAFF_SCOPES
 from messages_api import changed
 from reviewed_attempts import (
     ask,
@@ -14,6 +15,7 @@ from reviewed_attempts import (
 from sqlalchemy import func, select, text
 from studyhall.ai_review.models import Review
 from studyhall.events.models import Event, EventType
+from studyhall.permissions import Role
 from studyhall.rewards.models import LedgerEntry
 from studyhall.submissions.models import Attempt
 
@@ -154,6 +156,23 @@ async def test_when_claude_stays_away_the_learner_is_told(with_claude, api):
         assert "ask again in a few minutes" in review["message"]
         assert "Overloaded" not in review["message"]
         assert [update["status"] for update in heard] == ["failed"]
+
+
+async def test_a_review_that_was_given_up_on_is_made_when_staff_queue_its_job_again(with_claude, api):
+    api.then_fail(529)
+    async with with_claude(job_attempts=1) as room:
+        lea, ines = room.token("lea"), room.token("ines", STAFF_SCOPES)
+        await room.add_person("ines", Role.INSTRUCTOR)
+        attempt = await graded(room, lea)
+        await ask(room, lea, attempt)
+        await room.run_jobs()
+        (letter,) = await room.data("GET", "/staff/dead-letters", token=ines)
+        await room.data("POST", f"/staff/dead-letters/{letter['id']}/requeue", token=ines)
+        heard = await heard_while(room, room.run_jobs())
+        review = await show(room, lea, attempt)
+        assert (review["status"], review["message"]) == ("complete", "")
+        assert [update["status"] for update in heard] == ["complete"]
+    assert len(api.bodies) == 2
 
 
 async def test_a_wrong_key_fails_at_once_and_names_no_error_to_the_learner(with_claude, api):
