@@ -13,6 +13,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from studyhall.errors import ConfigurationError
 from studyhall.web.client_address import networks
 
+ReviewedBy = Literal["claude", "offline"]
+"""Who writes reviews: Claude, outside of the classroom, or automatic checks."""
+
 
 class Settings(BaseSettings):
     """One installation: where its databases are, which cohort it serves, and its limits."""
@@ -161,6 +164,20 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = Field(
         default="console", description="How log lines are written."
     )
+
+    @property
+    def reviewed_by(self) -> ReviewedBy | None:
+        """Who reviews attempts; None where reviews are switched off, or Claude has no key."""
+        has_key = bool(self.anthropic_api_key.get_secret_value())
+        match self.ai_provider:
+            case "none":
+                return None
+            case "offline":
+                return "offline"
+            case "claude":
+                return "claude" if has_key else None
+            case "auto":
+                return "claude" if has_key else "offline"
 
     @field_validator("trusted_proxies")
     @classmethod

@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 from studyhall_notebooks.course import load_course
 from studyhall_notebooks.errors import CourseError
 
-from studyhall.ai.choice import provider_of
 from studyhall.audit.requests import actor_of
 from studyhall.courses import outlines, publishing, service, staff
 from studyhall.courses.deadlines import DeadlinesOf
@@ -69,7 +68,7 @@ def routes(deadlines_of: DeadlinesOf, released_of: ReleasedOf, passed_by_grade: 
             request.path["course"],
             deadlines_of=deadlines_of,
             released_of=released_of,
-            reviewer=provider_of(request.context.settings),
+            reviewer=request.context.settings.reviewed_by,
             now=request.context.clock(),
         )
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from studyhall.ai.choice import Provider
 from studyhall.courses import policy, service
 from studyhall.courses.deadlines import DeadlinesOf
 from studyhall.courses.models import Course, CourseOffering, LessonProgress, LessonRelease
@@ -21,6 +20,7 @@ from studyhall.courses.schemas import (
     OutlineUnit,
 )
 from studyhall.person import Person
+from studyhall.settings import ReviewedBy
 
 
 async def summaries(
@@ -75,7 +75,7 @@ def _outline_lesson(
     release: int,
     reason: str | None,
     deadlines: policy.Deadlines,
-    reviewer: Provider | None,
+    reviewer: ReviewedBy | None,
 ) -> OutlineLesson:
     state = policy.outline_state(progress.state if progress else None, locked=reason is not None)
     score, max_score = None, None
@@ -124,7 +124,7 @@ async def outline(
     *,
     deadlines_of: DeadlinesOf,
     released_of: ReleasedOf,
-    reviewer: Provider | None,
+    reviewer: ReviewedBy | None,
     now: datetime,
 ) -> Outline:
     """Return a course as the person sees it: units, lessons, how far they have come, and their own deadlines.
