@@ -33,4 +33,9 @@ def _is_of(pattern: Any, key: Any) -> bool:
     if type(pattern) is not re.Pattern or type(key) is not tuple:
         return False
     flags = next((one for one in reversed(key) if isinstance(one, int)), 0)
-    return any(one is pattern.pattern for one in key) and not flags & ~pattern.flags
+    return any(_is_same(one, pattern.pattern) for one in key) and not flags & ~pattern.flags
+
+
+def _is_same(one: Any, text: Any) -> bool:
+    """Whether two texts are one. From Python 3.12 on a pattern may stand under another text that is equal to its own."""
+    return one is text or (type(one) is type(text) and type(one) in (str, bytes) and one == text)
