@@ -37,5 +37,5 @@ def _is_of(pattern: Any, key: Any) -> bool:
 
 
 def _is_same(one: Any, text: Any) -> bool:
-    """Whether two texts are one. From Python 3.12 on a pattern may stand under another text that is equal to its own."""
+    """Whether two texts are one. From Python 3.12 on a pattern may stand under another text that is equal to its."""
     return one is text or (type(one) is type(text) and type(one) in (str, bytes) and one == text)
