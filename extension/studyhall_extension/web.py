@@ -32,7 +32,7 @@ _SERVER_REFUSALS = {
     HTTPStatus.BAD_REQUEST: (ErrorCode.VALIDATION, ValidationError.__doc__),
     HTTPStatus.FORBIDDEN: (
         ErrorCode.FORBIDDEN,
-        "You aren't logged in here, or may not do this. Reload the page, log in and try again.",
+        "You are signed out, or may not do this here. Sign in again in a new tab, then try again in this one.",
     ),
     HTTPStatus.NOT_FOUND: (
         ErrorCode.NOT_FOUND,

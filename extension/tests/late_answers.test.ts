@@ -170,6 +170,11 @@ test('a lesson that could not be opened for want of a connection is told as that
   context.mock.timers.tick(15_000);
   await hand.answer('courses', []);
   assert.equal(told(), undefined);
+  // Nor is a sign-in that has run out, once somebody is signed in again.
+  model.tellFailure(new ApiError('You are signed out.', 'forbidden', 403));
+  void model.refresh(true);
+  await hand.answer('courses', []);
+  assert.equal(told(), undefined);
   // What the classroom itself has said stays until it is read.
   model.tellFailure(new ApiError('It is locked.', 'lesson_locked', 403));
   void model.refresh(true);

@@ -3,6 +3,8 @@
 import assert from 'node:assert/strict';
 import test, { type TestContext } from 'node:test';
 
+import { ServerConnection } from '@jupyterlab/services';
+
 import type { ILessons } from '../src/courses/tokens';
 import { SubmissionsModel } from '../src/submissions/model';
 import { ClassroomByHand, settle } from './classroom_by_hand';
@@ -107,6 +109,15 @@ test('whose server does not answer is told that the changes are only in the wind
   saves[1]?.fail();
   await settle();
   assert.match(model.pending?.message ?? '', /Save it, then submit again/);
+});
+
+test('who is signed out is told so, and to sign in elsewhere: loading the page anew would lose their changes', async context => {
+  const { model, panel, saves } = desk(context);
+  void model.submit(panel);
+  const forbidden = new Response('', { status: 403 });
+  saves[0]?.fail(new ServerConnection.ResponseError(forbidden));
+  await settle();
+  assert.match(model.pending?.message ?? '', /signed out.*Sign in again in a new tab/);
 });
 
 test('a button that goes down twice begins one save', context => {

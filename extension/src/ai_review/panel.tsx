@@ -7,6 +7,7 @@ import { Headline } from '../components/headline';
 import { Markdown } from '../components/markdown';
 import { Notice, Skeleton } from '../components/notices';
 import { isFinal } from '../submissions/verdict';
+import { inOrder } from './dimensions';
 import type { ReviewModel } from './model';
 import { proseOnly } from './prose';
 
@@ -93,7 +94,7 @@ function Suggestion(props: Props & { item: ReviewSuggestion }): React.JSX.Elemen
 function Dimensions(props: { dimensions: Record<string, number> }): React.JSX.Element {
   return (
     <dl className="sh-Dimensions">
-      {Object.entries(props.dimensions).map(([name, value]) => (
+      {inOrder(props.dimensions).map(([name, value]) => (
         <div key={name}>
           <dt>{name.replace(/_/g, ' ')}</dt>
           <dd>{value}</dd>

@@ -30,6 +30,16 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the same request may well work later without being changed: now, or after signing in again. */
+export function passes(reason: unknown): boolean {
+  return (
+    !(reason instanceof ApiError) ||
+    reason.temporary ||
+    reason.status === 401 ||
+    (reason.status === 403 && ['forbidden', 'unknown'].includes(reason.code))
+  );
+}
+
 export type QueryValue = string | number | boolean | null | undefined;
 
 export interface RequestOptions {
@@ -131,7 +141,9 @@ export class Transport {
       );
     }
     if (status === 401 || status === 403) {
-      return this._trans.__('You are signed out. Reload this page to sign in again.');
+      return this._trans.__(
+        'You are signed out. Sign in again in a new tab, then go on here: what you have typed stays in this window.'
+      );
     }
     if (status === 404) {
       return this._trans.__(

@@ -2,7 +2,7 @@ import type { IStateDB } from '@jupyterlab/statedb';
 import { VDomModel } from '@jupyterlab/ui-components';
 
 import { Newest } from '../api/newest';
-import { ApiError } from '../api/request';
+import { ApiError, passes } from '../api/request';
 import type { CourseSummary, Outline, OutlineLesson } from '../api/types';
 import type { IClassroom } from '../classroom/tokens';
 
@@ -22,7 +22,7 @@ export interface OutlineNote {
   text: string;
   /** Goes away by itself after a moment. */
   passing: boolean;
-  /** Tells of a connection that is gone, and is true no longer than that. */
+  /** Tells of a connection or a sign-in that is gone, and is true no longer than that. */
   cutOff: boolean;
 }
 
@@ -134,7 +134,7 @@ export class OutlineModel extends VDomModel {
           ? reason.message
           : trans.__('The lesson could not be opened. Try again in a moment.'),
       passing: false,
-      cutOff: !(reason instanceof ApiError) || reason.temporary
+      cutOff: passes(reason)
     };
     this.stateChanged.emit();
     if (this.note.cutOff && this._timer === 0) {

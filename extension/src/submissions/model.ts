@@ -12,7 +12,7 @@ import { samePlace } from '../courses/place';
 import type { ILessons, LessonPlace } from '../courses/tokens';
 import { expectedRows } from './check';
 import { Checking } from './checking';
-import { isServerGone, Saving } from './saving';
+import { Saving, whySaveFailed } from './saving';
 import type { ISubmissions } from './tokens';
 import { GainBook } from './gains';
 import { isFinal, ProgressBook, type ResultRow, withGrade, withReports } from './verdict';
@@ -162,7 +162,6 @@ export class SubmissionsModel extends VDomModel implements ISubmissions {
     }
     this._busy = true;
     const pressed = Date.now();
-    const { trans } = this.classroom;
     const pending: Pending = {
       key: UUID.uuid4(),
       place,
@@ -180,18 +179,30 @@ export class SubmissionsModel extends VDomModel implements ISubmissions {
       await this._send(pending, panel.context.localPath);
     } catch (reason) {
       pending.stage = 'failed';
-      pending.message = isServerGone(reason)
-        ? trans.__(
-            'Your notebook server does not answer, so your notebook was neither saved nor submitted. Keep this window open: your latest changes are only in it. Submit again when you are connected, or start your server again from the File menu, Hub Control Panel.'
-          )
-        : trans.__(
-            'Your notebook could not be saved, so nothing was submitted. Save it, then submit again.'
-          );
+      pending.message = this._saveWords(reason);
     } finally {
       this._notify();
       await pause(Math.max(0, pressed + DOUBLE_CLICK_MS - Date.now()));
       this._busy = false;
       this._notify();
+    }
+  }
+
+  private _saveWords(reason: unknown): string {
+    const { trans } = this.classroom;
+    switch (whySaveFailed(reason)) {
+      case 'away':
+        return trans.__(
+          'Your notebook server does not answer, so your notebook was neither saved nor submitted. Keep this window open: your latest changes are only in it. Submit again when you are connected, or start your server again from the File menu, Hub Control Panel.'
+        );
+      case 'signed-out':
+        return trans.__(
+          'You are signed out, so your notebook was neither saved nor submitted. Keep this window open: your latest changes are only in it. Sign in again in a new tab, then submit again here.'
+        );
+      case 'refused':
+        return trans.__(
+          'Your notebook could not be saved, so nothing was submitted. Save it, then submit again.'
+        );
     }
   }
 

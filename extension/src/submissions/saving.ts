@@ -29,10 +29,15 @@ export class Saving {
   private _begun: { panel: NotebookPanel; saved: Promise<void> } | null = null;
 }
 
-/** Whether a save failed because the learner's server was not reached: no answer at all, or one of what stands before it. */
-export function isServerGone(reason: unknown): boolean {
-  if (reason instanceof ServerConnection.ResponseError) {
-    return [502, 503, 504].includes(reason.response.status);
+/** Why a save failed: the learner's server was not reached, it takes them for a stranger, or it could not save. */
+export function whySaveFailed(reason: unknown): 'away' | 'signed-out' | 'refused' {
+  if (!(reason instanceof ServerConnection.ResponseError)) {
+    return reason instanceof TypeError ? 'away' : 'refused';
   }
-  return reason instanceof TypeError;
+  const { status } = reason.response;
+  // What stands before the server answers for it.
+  if ([502, 503, 504].includes(status)) {
+    return 'away';
+  }
+  return status === 401 || status === 403 ? 'signed-out' : 'refused';
 }
