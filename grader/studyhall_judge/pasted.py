@@ -26,7 +26,10 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\
 _LINE_ENDS = re.compile("[\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e]\n?")
 _FENCED = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)\n?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
 _HEADER = re.compile(
-    r"\s*(?:(?:python3?|Python|py)[ \t]*\n(?:[ \t]*\n)*)?(?:(?:Copy code|Copy|Edit)[ \t]*\n(?:[ \t]*\n)*)*(?=.*\S)"
+    r"\s*+(?:(?:python3?|Python|py)[ \t]*+\n(?:[ \t]*+\n)*+)?+(?:(?:Copy code|Copy|Edit)[ \t]*+\n(?:[ \t]*+\n)*+)*+"
+)
+_OTHER_CELL = re.compile(
+    r"\s*%%(?:bash|cmd|file|html|javascript|js|latex|markdown|perl|ruby|script|sh|svg|writefile)\b"
 )
 _PROMPT = re.compile(r"^In ?\[[\d *]*\]:[ \t]*\n?", re.MULTILINE)
 _NUMBERED = re.compile(r"^[ \t]*(\d{1,9})[.:|]?(?:[ \t](.*))?$")
@@ -66,10 +69,10 @@ def readable(source: str) -> tuple[str, str]:
     begun = _unheaded(source)
     if begun != source:
         text, more = readable(begun)
-        return (text, f"{HEADER} {more}".rstrip()) if compiles(text) else (source, "")
+        return (text, f"{HEADER} {more}".rstrip()) if _can_run(text) else (source, "")
     if source.isascii() and _SUSPICIOUS.search(source) is None:
         return source, ""
-    if len(source) > LONGEST_MENDED or compiles(source):
+    if len(source) > LONGEST_MENDED or _can_run(source):
         return source, ""
     text = source
     told: list[str] = []
@@ -78,17 +81,23 @@ def readable(source: str) -> tuple[str, str]:
         if mended == text:
             continue
         for spaced in (mended, *_without_tabs(mended)):
-            if compiles(spaced) and spaced.strip():
+            if _can_run(spaced) and spaced.strip():
                 return spaced, " ".join([*told, what, *([TABS] if spaced != mended and what != TABS else [])])
         text = mended
         told.append(what)
     return source, ""
 
 
+def _can_run(text: str) -> bool:
+    """Whether a text is Python, or a cell that is handed to a program or written to a file as it stands."""
+    return compiles(text) or _OTHER_CELL.match(text) is not None
+
+
 def _unheaded(text: str) -> str:
     """Return a text without what a chat shows above code. By themselves such words do nothing but fail."""
     found = _HEADER.match(text)
-    return text if found is None or not found[0].strip() else text[found.end() :]
+    rest = text[found.end() :] if found is not None and found[0].strip() else ""
+    return rest if rest.strip() else text
 
 
 def _choose(text: str) -> str:
