@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 import warnings
 from collections import Counter, deque
 from typing import Any
@@ -24,14 +25,18 @@ MOST_STEPS = 10_000_000
 """How many characters and pairs of characters are looked at for one notebook, a second or two's worth."""
 
 
+_COMMAND = re.compile(r"(?m)^([ \t]*+)(?:[%!]|[\w., ]{1,80}=[ \t]*[%!]|[\w.]{1,80}\?{1,2}[ \t]*$).*$")
+"""A line that is the notebook's and not Python's, such as ``files = !ls``."""
+
+
 def compiles(source: str) -> bool:
     """Whether a cell's text is complete Python, magics aside. One that is too long to parse counts as complete."""
-    if len(source) > LONGEST_PARSED:
-        return True
-    # Python knows fewer ends of lines than `str.splitlines`.
-    kept = "\n".join(line for line in source.split("\n") if not line.lstrip().startswith(("%", "!")))
+    return len(source) > LONGEST_PARSED or _is_python(source) or _is_python(_COMMAND.sub(r"\1pass", source))
+
+
+def _is_python(source: str) -> bool:
     try:
-        compile(kept, "<cell>", "exec", dont_inherit=True, flags=_TOP_LEVEL_AWAIT | _ONLY_AST)
+        compile(source, "<cell>", "exec", dont_inherit=True, flags=_TOP_LEVEL_AWAIT | _ONLY_AST)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
@@ -55,6 +60,11 @@ def same_code(first: str, second: str) -> bool:
         return ast.dump(one) == ast.dump(other)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
+
+
+def with_plain_ends(source: str) -> str:
+    """Return a text whose lines end as Python reads them anyway; a shell, or a file that is written, does not."""
+    return source.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def plain(source: str) -> str:

@@ -21,7 +21,7 @@ from studyhall_judge.earlier import EarlierVersions
 from studyhall_judge.elsewhere import Elsewhere
 from studyhall_judge.halves import settle_copies
 from studyhall_judge.leftovers import MARK, without_leftovers
-from studyhall_judge.likeness import metadata_differs, points_differ, same_code
+from studyhall_judge.likeness import metadata_differs, points_differ, same_code, with_plain_ends
 from studyhall_judge.matching import Matching
 from studyhall_judge.pasted import readable
 from studyhall_judge.releases import ReleasedCell, ReleasedNotebook, copy_node
@@ -292,7 +292,7 @@ class _Rebuilding:
 
     def _answer(self, released: ReleasedCell, source: str) -> str:
         """Return an answer's text as it can run, and say what was mended in it."""
-        source, told = readable(source)
+        source, told = readable(with_plain_ends(source))
         if told:
             self._repair("pasted_text", released, told)
         if MARK in source and not self._speaks_of_mark:
@@ -336,7 +336,7 @@ class _Rebuilding:
             return PlannedCell(CellKind.text, cell.source, node, cell.index)
         source = cell.source
         if self._scoring != "nbgrader":
-            source = self._at_home(None, source, answer=False)
+            source = self._at_home(None, with_plain_ends(source), answer=False)
         return PlannedCell(CellKind.learner, source, node, cell.index)
 
 

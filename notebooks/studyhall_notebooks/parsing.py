@@ -69,6 +69,10 @@ def read_notebook(
     return parse_notebook(data, max_bytes=max_bytes, max_depth=max_depth).notebook
 
 
+_SCRIPT = re.compile(r"\s*+(?:#(?:!|[ \t%]|\n)|import\s|from\s+\w|def\s|class\s)")
+"""How a program begins, in place of a notebook."""
+
+
 def parse_notebook(
     data: bytes | bytearray | str,
     *,
@@ -86,8 +90,12 @@ def parse_notebook(
     text = _decode(data, max_bytes)
     try:
         return _parsed(text, max_depth)
-    except (NotJsonError, NotANotebookError):
+    except (NotJsonError, NotANotebookError) as error:
         found = salvage(text, max_depth) if salvaging else None
+        if found is None and _SCRIPT.match(text) is not None:
+            raise NotJsonError(
+                "This file is a program and not the notebook itself. Hand in the file that ends in .ipynb."
+            ) from error
         if found is None:
             raise
     notebook, repairs = notebook_from_json(_without_lone_surrogates(found.content))

@@ -9,7 +9,7 @@ import pytest
 from graded_folders import cell
 from nbformat.v4 import new_markdown_cell, new_notebook
 from studyhall_judge.leftovers import without_leftovers
-from studyhall_judge.pasted import readable
+from studyhall_judge.pasted import FENCE, readable
 from studyhall_judge.rebuild import CellKind, rebuild
 from studyhall_judge.releases import prepare
 from studyhall_judge.report import Release
@@ -329,6 +329,29 @@ def test_a_lesson_about_what_stands_for_an_answer_keeps_it(released, work):
 )
 def test_a_text_that_runs_or_never_will_stays_as_it_is(text):
     assert readable(text) == (text, "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "files = !ls\nn, rest = %sx ls\nfor one in files:\n    !wc {one}\nlen?",
+        "%%bash\nmkdir -p data && ls",
+        "%%writefile mine.py\nprint 'of Python 2'",
+        "x = (7\n% 4)\nfiles = list(x)",
+    ],
+)
+def test_a_cell_with_commands_of_the_notebook_can_run_too(text):
+    assert readable(f"```python\n{text}\n```") == (text, FENCE)
+    assert readable(f"{text}\n#\t") == (f"{text}\n#\t", "")
+
+
+def test_lines_of_windows_end_as_python_reads_them_anyway(released, work):
+    work.cells[place(work, "mean")].source = "%%bash\r\nmkdir data\r\n"
+    work.cells.insert(place(work, "mean"), cell("!ls\r\nx = 1\ry = 2"))
+    texts = running(rebuild(released, work, "default"))
+    assert "%%bash\nmkdir data\n" in texts
+    assert "!ls\nx = 1\ny = 2" in texts
+    assert "%%bash\r\nmkdir data\r\n" in running(rebuild(released, work, "nbgrader"))
 
 
 def test_an_answer_between_the_marks_of_a_code_block_is_said_to_be_mended(released, work):

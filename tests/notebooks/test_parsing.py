@@ -438,6 +438,9 @@ def test_two_values_that_are_no_notebook_are_refused():
         (b"PK\x03\x04\x14\x00", "archive"),
         (b"\x1f\x8b\x08\x00", "archive"),
         (b"%PDF-1.4\n\xe2\xe3", "PDF"),
+        (b"#!/usr/bin/env python\n# coding: utf-8\n", "program"),
+        (b"# %%\nimport numpy as np\n", "program"),
+        (b"\nimport math\ndef f(x): return x\n", "program"),
     ],
 )
 @pytest.mark.parametrize("decoded", [False, True])

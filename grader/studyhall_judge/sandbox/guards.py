@@ -20,7 +20,7 @@ from typing import Any
 from studyhall_judge.sandbox import libraries, root
 from studyhall_judge.sandbox.arithmetic import restore_decimals
 from studyhall_judge.sandbox.bindings import Cells, Touched, reached_from
-from studyhall_judge.sandbox.harmless import is_harmless, is_mistaken, is_part_of_itself
+from studyhall_judge.sandbox.harmless import belong_together, is_harmless, is_mistaken
 from studyhall_judge.sandbox.lessons_own import LessonsOwn, says_the_same
 from studyhall_judge.sandbox.locked_classes import LockedClasses
 from studyhall_judge.sandbox.patterns import forget_false_patterns, pattern_caches
@@ -202,13 +202,13 @@ class Guards:
     def restore_imports(self, names: frozenset[str]) -> list[tuple[str, str]]:
         """Give a test back the imported names it uses; returns those that were something else, and not by mistake.
 
-        A part of the same module stays where the learner's functions look for it: a test reads its own names.
+        A module and its part of that name both stay where learners' functions look: a test reads its own names.
         """
         namespace = self._shell.user_ns
         changed = []
         for name in names & self._imports.keys():
             was, found = self._imports[name], namespace.get(name)
-            if found is was or is_part_of_itself(self._records, name, was, found):
+            if found is was or belong_together(self._records, name, was, found):
                 continue
             if name in namespace and not is_mistaken(self._records, name, found):
                 changed.append(("replaced_import", name))

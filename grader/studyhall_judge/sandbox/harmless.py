@@ -32,9 +32,13 @@ def is_mistaken(records: Iterable[Record], name: str, value: Any) -> bool:
     return any(record.owner is value or record.was(name) is value for record in modules)
 
 
-def is_part_of_itself(records: Iterable[Record], name: str, module: Any, value: Any) -> bool:
-    """Whether a name stands for what its module has under the same name: ``from datetime import datetime``."""
-    return any(record.owner is module and record.was(name) is value for record in records)
+def belong_together(records: Iterable[Record], name: str, one: Any, other: Any) -> bool:
+    """Whether one is a module and the other what it has under its own name: ``from datetime import datetime``."""
+    return any(
+        (record.owner is one and record.was(name) is other)
+        or (record.owner is other and record.was(name) is one)
+        for record in records
+    )
 
 
 def is_harmless(record: Record, name: str) -> bool:
