@@ -96,15 +96,16 @@ def test_the_judge_alone_knows_what_a_solution_does_to_names(make):
     solution = (
         "### BEGIN SOLUTION\ndef sell(name):\n    global LEFT\n    STOCK[name] -= 1\n    LOG.append(LIMIT)\n"
     )
+    solution += "Card.__eq__ = sell\nsetattr(Deck, 'size', 3)\ndef grow(self):\n    self.size = 4\n"
     solution += "sum = 3\nmean = 4\n### END SOLUTION"
     notebook = read_notebook(make.notebook_bytes(make.answer(source=solution), make.visible_test()))
     graded, learner = release(notebook)
     assert graded.metadata.studyhall == {
-        "solution_changes": ["LEFT", "LOG", "STOCK"],
+        "solution_changes": ["Card", "Deck", "LEFT", "LOG", "STOCK"],
         "solution_binds": ["sum"],
     }
     assert "solution" not in learner.metadata.studyhall
-    assert release(graded)[0].metadata.studyhall.solution_changes == ["LEFT", "LOG", "STOCK"]
+    assert release(graded)[0].metadata.studyhall.solution_changes == ["Card", "Deck", "LEFT", "LOG", "STOCK"]
 
 
 def test_releasing_twice_gives_the_same_bytes(make):

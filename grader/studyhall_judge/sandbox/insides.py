@@ -41,9 +41,11 @@ def find_inside(
         compares: says of a class whether its objects compare by what they hold.
         much: whether more than a few parts are looked at.
     """
+    if not (parts := _parts(value)):
+        return None, 1
     most = MOST_PARTS if much else FEW_PARTS
     known = {id(value)}
-    waiting = collections.deque(_parts(value))
+    waiting = collections.deque(parts)
     while waiting and len(known) < most:
         part = waiting.popleft()
         kind = type(part)
