@@ -25,17 +25,11 @@ MOST_FENCES = 20
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff\u00ad\u200e\u200f\x00\x1a"), "")
 _LINE_ENDS = re.compile("[\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e]\n?")
 _FENCED = re.compile(r"^[ \t]*(```+|~~~+)[^\n`]*\n(.*?)\n?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
-<<<<<<< HEAD
 _LANGUAGE = frozenset({"python", "python3", "Python", "py"})
 _BUTTONS = frozenset({"Copy code", "Copy", "Edit"})
-=======
-_HEADER = re.compile(
-    r"\s*+(?:(?:python3?|Python|py)[ \t]*+\n(?:[ \t]*+\n)*+)?+(?:(?:Copy code|Copy|Edit)[ \t]*+\n(?:[ \t]*+\n)*+)*+"
-)
 _OTHER_CELL = re.compile(
     r"\s*%%(?:bash|cmd|file|html|javascript|js|latex|markdown|perl|ruby|script|sh|svg|writefile)\b"
 )
->>>>>>> fix-honest
 _PROMPT = re.compile(r"^In ?\[[\d *]*\]:[ \t]*\n?", re.MULTILINE)
 _NUMBERED = re.compile(r"^[ \t]*(\d{1,9})[.:|]?(?:[ \t](.*))?$")
 _PROSE = re.compile(r"^[A-Z][\w']*(?:[,;]? [\w'`.-]+){2,}[.:!?]?[ \t]*$", re.MULTILINE)
@@ -72,19 +66,13 @@ PROSE = "Sentences between the lines of your answer were left out, so that it co
 def readable(source: str) -> tuple[str, str]:
     """Return an answer's text as it can run, and what to tell of it: nothing where nothing was changed."""
     begun = _unheaded(source)
-<<<<<<< HEAD
     if begun == source:
         return _readable(source)
     text, more = _readable(begun)
-    return (text, f"{HEADER} {more}".rstrip()) if compiles(text) else (source, "")
+    return (text, f"{HEADER} {more}".rstrip()) if _can_run(text) else (source, "")
 
 
 def _readable(source: str) -> tuple[str, str]:
-=======
-    if begun != source:
-        text, more = readable(begun)
-        return (text, f"{HEADER} {more}".rstrip()) if _can_run(text) else (source, "")
->>>>>>> fix-honest
     if source.isascii() and _SUSPICIOUS.search(source) is None:
         return source, ""
     if len(source) > LONGEST_MENDED or _can_run(source):
@@ -110,7 +98,6 @@ def _can_run(text: str) -> bool:
 
 def _unheaded(text: str) -> str:
     """Return a text without what a chat shows above code. By themselves such words do nothing but fail."""
-<<<<<<< HEAD
     lines = text.split("\n")
     place, words = _next_line(lines, 0)
     begin = place
@@ -129,11 +116,6 @@ def _next_line(lines: list[str], place: int) -> tuple[int, str]:
             return place, words
         place += 1
     return place, ""
-=======
-    found = _HEADER.match(text)
-    rest = text[found.end() :] if found is not None and found[0].strip() else ""
-    return rest if rest.strip() else text
->>>>>>> fix-honest
 
 
 def _choose(text: str) -> str:
