@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from studyhall.settings import ReviewedBy
+
 
 class CourseSummary(BaseModel):
     """A course that the person is enrolled in."""
@@ -55,7 +57,7 @@ class OutlineLesson(BaseModel):
     quizzes: list[str]
     has_tests: bool
     ai_review: bool
-    ai_reviewer: Literal["claude", "offline"] | None = Field(
+    ai_reviewer: ReviewedBy | None = Field(
         description="Who reads an attempt that a review is asked for: Claude, outside of the classroom, or automatic "
         "checks; null where the lesson or the installation gives no reviews."
     )
