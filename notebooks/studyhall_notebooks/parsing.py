@@ -69,8 +69,8 @@ def read_notebook(
     return parse_notebook(data, max_bytes=max_bytes, max_depth=max_depth).notebook
 
 
-_SCRIPT = re.compile(r"\s*+(?:#(?:!|[ \t%]|\n)|import\s|from\s+\w|def\s|class\s)")
-"""How a program begins, in place of a notebook."""
+_EXPORT = re.compile(r"\s*+(?:#(?:!|[ \t%]|\n)|import\s|from\s+\w|def\s|class\s)")
+"""How a program begins, or a text in Markdown: what a notebook can be exported as."""
 
 
 def parse_notebook(
@@ -92,12 +92,12 @@ def parse_notebook(
         return _parsed(text, max_depth)
     except (NotJsonError, NotANotebookError) as error:
         found = salvage(text, max_depth) if salvaging else None
-        if found is None and _SCRIPT.match(text) is not None:
-            raise NotJsonError(
-                "This file is a program and not the notebook itself. Hand in the file that ends in .ipynb."
-            ) from error
         if found is None:
-            raise
+            if _EXPORT.match(text) is None:
+                raise
+            raise NotJsonError(
+                "This file is a program or a text, and not the notebook itself. Hand in the file that ends in .ipynb."
+            ) from error
     notebook, repairs = notebook_from_json(_without_lone_surrogates(found.content))
     return ParsedNotebook(notebook, [ParseRepair("damaged_file", None, found.told), *repairs])
 

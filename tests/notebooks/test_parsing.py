@@ -441,6 +441,7 @@ def test_two_values_that_are_no_notebook_are_refused():
         (b"#!/usr/bin/env python\n# coding: utf-8\n", "program"),
         (b"# %%\nimport numpy as np\n", "program"),
         (b"\nimport math\ndef f(x): return x\n", "program"),
+        (b"# Values and names\n\nA name stands for a value.\n", "text"),
     ],
 )
 @pytest.mark.parametrize("decoded", [False, True])
