@@ -20,7 +20,7 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from studyhall_judge.sandbox import init, linux, pools, root, watched, wire
+from studyhall_judge.sandbox import copying, init, linux, pools, root, watched, wire
 from studyhall_judge.sandbox.private import load_executor
 from studyhall_judge.sandbox.residence import find_hot_pages
 
@@ -77,6 +77,11 @@ def _run(descriptor: int) -> None:
 
 def make_executor(settings: dict[str, Any]) -> tuple[Executor, list[str]]:
     """Import what the settings name and warm the shell; returns the executor and what could not be imported."""
+    with copying.heeding_handlers():
+        return _make_executor(settings)
+
+
+def _make_executor(settings: dict[str, Any]) -> tuple[Executor, list[str]]:
     executor = load_executor()
     executor.warm()  # before the libraries: what every cell uses then lies together, on few pages
     missing = _preload(settings["preload"]) + _look_for(settings["sought"])

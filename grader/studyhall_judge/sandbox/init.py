@@ -18,7 +18,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from studyhall_judge.sandbox import linux, root, seccomp, wire
+from studyhall_judge.sandbox import copying, linux, root, seccomp, wire
 
 if TYPE_CHECKING:
     from studyhall_judge.sandbox.executor import Executor
@@ -205,7 +205,7 @@ class Init:
         alarm, alarm_write = os.pipe()
         made = Made(0, (ours.detach(), output, errors, alarm))
         try:
-            made.pid = os.fork()
+            made.pid = copying.fork()
         except OSError:
             theirs.close()
             made.close()

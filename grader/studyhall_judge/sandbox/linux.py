@@ -85,19 +85,18 @@ def _checked(result: int, what: str) -> int:
 def clone(flags: int) -> int:
     """Fork with new namespaces in one step; returns 0 in the child, as fork does.
 
-    Only for a process with a single thread. ``os.fork`` followed by ``unshare`` needs one more copy of the process,
-    because ``unshare`` gives a new pid namespace only to children.
+    Only for a process with a single thread, for which nothing is done that Python does after a fork: see `copying`.
+    ``os.fork`` followed by ``unshare`` needs one more copy of the process, because ``unshare`` gives a new pid namespace
+    only to children.
     """
-    ctypes.pythonapi.PyOS_BeforeFork()
     pid: int = _libc.syscall(ctypes.c_long(_NUMBER["clone"]), ctypes.c_ulong(flags | 17), 0, 0, 0, 0)
-    if pid == 0:
-        ctypes.pythonapi.PyOS_AfterFork_Child()
-        return 0
-    error = ctypes.get_errno()
-    ctypes.pythonapi.PyOS_AfterFork_Parent()
-    if pid < 0:
-        raise OSError(error, f"clone: {os.strerror(error)}")
-    return pid
+    return _checked(pid, "clone")
+
+
+def fork() -> int:
+    """Copy this process, with what the C library does about it and without what Python does: see `copying`."""
+    pid: int = _libc.fork()
+    return _checked(pid, "fork")
 
 
 def unshare(flags: int) -> None:

@@ -16,7 +16,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from itertools import starmap
 
-from studyhall_judge.sandbox import linux
+from studyhall_judge.sandbox import copying, linux
 
 LONGEST_SECONDS = 20
 """How long the copy may take. What it has not said by then is not known, and pages come one by one."""
@@ -51,7 +51,7 @@ def find_hot_pages(work: Callable[[], None]) -> HotPages:
     known = _writable()
     shared = [page for page, _entry in _present(known)]
     read, write = os.pipe()
-    pid = os.fork()
+    pid = copying.fork()
     if pid == 0:
         signal.alarm(LONGEST_SECONDS)  # whatever hangs in there, nobody waits for it for ever
         with contextlib.suppress(BaseException):

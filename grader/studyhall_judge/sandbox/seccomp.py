@@ -49,7 +49,6 @@ _CALLS: dict[str, tuple[int | None, int | None]] = {
     "process_vm_writev": (311, 271),
     "kcmp": (312, 272),
     "pidfd_getfd": (438, 438),
-    "process_madvise": (440, 440),
     # namespaces and mounts
     "unshare": (272, 97),
     "setns": (308, 268),
