@@ -194,6 +194,7 @@ class NotebookRun:
             answer = await self._begin(go)
         if answer is None:
             raise SandboxFault("the student's process did not start")
+        await self._sandbox.cleared()
         self._pid = int(answer["pid"])
         return await self._fetch(answer["wanted"]) if answer["wanted"] else True
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from studyhall_judge.report import Limits
 from studyhall_judge.sandbox import wire
 from studyhall_judge.standing import WARMING_ENVIRONMENT
 from studyhall_judge.students import Student
@@ -126,6 +127,8 @@ class Sandbox:
     """The process that waits for the next notebook, if any."""
     ahead_is_due: bool = False
     """Whether init is just making it."""
+    clearing: bool = False
+    """Whether init is just ending what the notebook before has left."""
 
     async def _answer(self, wanted: str) -> tuple[dict[str, Any], list[int]]:
         """Wait for init's answer. Raises `SandboxFault`."""
@@ -150,25 +153,35 @@ class Sandbox:
         elif message["op"] == "failed":
             raise SandboxFault(str(message.get("message")))
 
-    async def set_up(self, disk_mb: int, files: int | None, *, more: bool = False) -> None:
-        """Mount the private storage and write the assignment's files into it.
+    async def set_up(self, files: int | None, *, more: bool = False) -> None:
+        """Write the assignment's files into the private storage.
 
         With ``more`` students to come, the next one is made while the first works.
         """
         descriptors = () if files is None else (files,)
-        self.commands.send({"op": "set_up", "disk_mb": disk_mb, "more": more}, descriptors)
+        self.commands.send({"op": "set_up", "more": more}, descriptors)
         message, _ = await self._answer("set_up")
         self.proc = bool(message["proc"])
         self.ahead_is_due = more and self.proc
 
     async def next_student(self, *, more: bool = False) -> Student:
-        """Kill everything in the sandbox and start a fresh student process in it; ``more`` as for `set_up`."""
+        """Kill everything in the sandbox and start a fresh student process in it; ``more`` as for `set_up`.
+
+        It can get ready at once; before it runs anything of a learner's, wait for `cleared`.
+        """
         self.student.close()
         self.commands.send({"op": "next", "more": more})
         message, descriptors = await self._answer("student")
         self.ended, self.ahead, self.ahead_is_due = None, 0, more and self.proc
+        self.clearing = True
         self.student = student_of(message, descriptors)
         return self.student
+
+    async def cleared(self) -> None:
+        """Wait until nothing of the notebook before is there any more. Raises `SandboxFault`."""
+        if self.clearing:
+            await self._answer("alone")
+            self.clearing = False
 
     def interrupt(self, pid: int) -> None:
         """Send Ctrl-C to the student's process."""
@@ -273,6 +286,8 @@ class ForkServer:
         self._commands = commands
         self._lock = asyncio.Lock()
         self._spare: asyncio.Task[Sandbox] | None = None
+        self._leaving: set[asyncio.Task[Any]] = set()
+        self._disk_mb = Limits().disk_mb
         self.missing: list[str] = []
         self.lacking: list[str] = []
 
@@ -332,6 +347,26 @@ class ForkServer:
         if self._spare is None:
             self._spare = asyncio.create_task(self._spawn())
 
+    def expect(self, limits: Limits) -> None:
+        """Say which limits the next sandbox must have: one whose private storage has another size is thrown away."""
+        if limits.disk_mb == self._disk_mb:
+            return
+        self._disk_mb = limits.disk_mb
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            # To the end: a fork server's answer that nobody takes would be taken for the answer to the next question.
+            self._leave(asyncio.create_task(self._discard(spare)))
+
+    async def _discard(self, spare: asyncio.Task[Sandbox]) -> None:
+        with contextlib.suppress(SandboxFault):
+            sandbox = await spare
+            sandbox.kill()
+            await self.reap(sandbox)
+
+    def _leave(self, task: asyncio.Task[Any]) -> None:
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
     async def warm_spare(self) -> None:
         """Make the next sandbox now and wait for it. Raises `SandboxFault`."""
         self.prepare()
@@ -354,7 +389,7 @@ class ForkServer:
         return sandbox
 
     async def _spawn(self) -> Sandbox:
-        answer, descriptors = await self._ask({"op": "spawn", "eager": self.eager})
+        answer, descriptors = await self._ask({"op": "spawn", "eager": self.eager, "disk_mb": self._disk_mb})
         if answer["op"] != "spawned":
             raise SandboxFault(str(answer.get("message")))
         pidfd, commands = descriptors

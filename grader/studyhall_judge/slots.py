@@ -179,13 +179,14 @@ class Slot:
                 server = await self.warm(self.environment)
                 self._apply(limits)
                 server.eager = not self.hurry
+                server.expect(limits)
                 sandbox = await server.take()
             except SandboxFault as error:
                 failure = error
                 self.discard(self.environment)
                 continue
             try:
-                await sandbox.set_up(limits.disk_mb, files, more=more)
+                await sandbox.set_up(files, more=more)
             except SandboxFault as error:
                 failure = error
                 await asyncio.shield(self._end(server, sandbox))

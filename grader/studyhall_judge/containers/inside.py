@@ -63,7 +63,7 @@ def _serve(channel: socket.socket) -> None:
     linux.prctl(linux.PR_SET_DUMPABLE, 0)  # nobody inside may open this process's memory through /proc
     ready = {"op": "ready", "missing": missing, "used_kb": used_kb()}
     wire.send_packet(channel, ready | identity())
-    ContainerInit(channel, executor).serve()
+    ContainerInit(channel, executor, 0).serve()
 
 
 class ContainerInit(init.Init):
@@ -73,8 +73,8 @@ class ContainerInit(init.Init):
         """Return whether the container shows its processes, as it always does."""
         return Path("/proc/1").is_dir()
 
-    def make_storage(self, disk_mb: int) -> None:  # noqa: ARG002 - the engine has set the quota
-        """Empty the container's file system in memory: warming up has left files in it."""
+    def make_storage(self) -> None:
+        """Empty the container's file system in memory, whose quota the engine has set: warming up has left files in it."""
         for path in _MINE:
             shutil.rmtree(path, ignore_errors=True)
             path.mkdir()

@@ -41,9 +41,6 @@ class ContainerSlot(Slot):
 
     async def _take(self, limits: Limits, files: int | None, *, more: bool) -> tuple[Sandbox, ForkServer]:
         self._wanted = limits
-        server = self._servers.get(self.environment)
-        if isinstance(server, ContainerServer):
-            server.expect(limits)
         sandbox, server = await super()._take(limits, files, more=more)
         if isinstance(sandbox, ContainerSandbox):
             self._current = sandbox

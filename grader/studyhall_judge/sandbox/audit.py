@@ -367,7 +367,9 @@ class _Look:
             return False
         code = self._code(frame)
         if code.co_filename == _WATCHED_FILE:
-            return code.co_name in ("version_reader", "put", "remove")
+            return code.co_name in ("put", "remove")
+        if code.co_filename == _WORDS_FILE:
+            return code.co_name == "word_at"
         names = frame.f_globals
         return (
             any("ctypes" in one for one in code.co_names)
@@ -462,3 +464,4 @@ _OWN_FILE = Watch.tell.__code__.co_filename
 _FOLDER = os.path.dirname(_OWN_FILE)
 _VIEW_FILE = os.path.join(_FOLDER, "view.py")
 _WATCHED_FILE = os.path.join(_FOLDER, "watched.py")
+_WORDS_FILE = os.path.join(_FOLDER, "words.py")

@@ -16,6 +16,8 @@ from operator import is_
 from types import BuiltinFunctionType, CellType, CodeType, FunctionType, MethodType
 from typing import Any
 
+from studyhall_judge.sandbox.words import contents_of_cells
+
 _CACHED: Any = type(lru_cache(len))
 TOOLS = (FunctionType, BuiltinFunctionType, MethodType, partial, _CACHED)
 """What can be called and keeps nothing of its own."""
@@ -72,7 +74,7 @@ class Cells:
         self._names: list[str] = []
         self._known: set[int] = set()
         self._first = 0
-        self._are_first_intact: Callable[[], bool] = bool
+        self._first_held = contents_of_cells((), ())
 
     def note(self, values: Iterable[Any], *, all_but: frozenset[str] | None = None) -> None:
         """Remember cells of functions: those that hold callables.
@@ -96,16 +98,14 @@ class Cells:
                     self._names.append(function.__qualname__)
 
     def seal(self) -> None:
-        """Have what is remembered by now looked at in a fifth of the time: for what all submissions share."""
+        """Have what is remembered by now looked at without touching it: for what all submissions share."""
         self._first = len(self._cells)
-        if self._cells:
-            self._are_first_intact = _comparison(self._cells, self._held)
+        self._first_held = contents_of_cells(self._cells, self._held)
 
     def _is_intact(self) -> bool:
         try:
-            if self._first and not self._are_first_intact():
-                return False
-            cells, held = self._cells[self._first :], self._held[self._first :]
+            first = self._first if self._first_held.is_intact() else 0
+            cells, held = self._cells[first:], self._held[first:]
             return all(map(is_, map(_get_contents, cells), held))
         except (NameError, ValueError):  # one was emptied
             return False
@@ -120,21 +120,6 @@ class Cells:
                 _set_contents(cell, held)
                 found.append(f"A variable that {name} keeps")
         return found
-
-
-def _comparison(cells: list[Any], held: list[Any]) -> Callable[[], bool]:
-    """Return a function that says whether cells hold what they held: they are its own variables, which is fast."""
-    numbers = range(len(cells))
-    names = "=".join(f"a{number}=b{number}" for number in numbers)
-    compared = " and ".join(f"a{number} is b{number}" for number in numbers)
-    code = compile(
-        f"def make():\n {names}=0\n return lambda: {compared}", Cells.seal.__code__.co_filename, "exec"
-    )
-    (outer,) = (one for one in code.co_consts if type(one) is CodeType)
-    (inner,) = (one for one in outer.co_consts if type(one) is CodeType)
-    variables = {f"a{number}": cell for number, cell in enumerate(cells)}
-    variables |= {f"b{number}": CellType(value) for number, value in enumerate(held)}
-    return FunctionType(inner, {}, None, None, tuple(variables[name] for name in inner.co_freevars))
 
 
 class Touched:

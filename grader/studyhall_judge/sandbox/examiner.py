@@ -35,6 +35,8 @@ REHEARSED = (
     "print('rehearsed')\nraise NotImplementedError",
 )
 _STREAMS = ("stdout", "stderr")
+_OWN_PROGRAMS = os.path.dirname(sys.executable)
+"""Where this interpreter lies."""
 _REHEARSED_TEST = "assert sum([1, 2]) == 3\nassert len('') == 1, 'rehearsed'"
 
 
@@ -228,7 +230,7 @@ class Examiner:
 
     def before_rehearsal(self) -> None:
         """Do what the beginning of a submission writes to, and remember the learner's names as they are."""
-        _get_ready(dict(os.environ))
+        _get_ready(dict(os.environ) | {"PATH": os.environ["PATH"].removeprefix(f"{_OWN_PROGRAMS}:")})
         self._kept = dict(self._shell.user_ns)
 
     def after_rehearsal(self) -> None:
@@ -252,7 +254,7 @@ def _get_ready(environment: dict[str, str]) -> None:
 
     A command line finds this interpreter by its name, as where an environment is active.
     """
-    environment = environment | {"PATH": f"{os.path.dirname(sys.executable)}:{environment['PATH']}"}
+    environment = environment | {"PATH": f"{_OWN_PROGRAMS}:{environment['PATH']}"}
     for name in [name for name in os.environ if name not in environment]:
         del os.environ[name]
     for name, value in environment.items():

@@ -36,6 +36,7 @@ from studyhall_judge.sandbox.describing import is_plain
 from studyhall_judge.sandbox.examiner import REHEARSED, Examiner
 from studyhall_judge.sandbox.front import Front
 from studyhall_judge.sandbox.kinds import all_types
+from studyhall_judge.sandbox.packing import pack
 from studyhall_judge.sandbox.pictures import draw_cheaply
 from studyhall_judge.sandbox.seal import seal
 from studyhall_judge.sandbox.shell import JudgeShell, Outputs, make_shell, run_cell
@@ -168,6 +169,18 @@ class Executor:
         guard = Guard(all_types(), libraries, self._on_forged)
         self._examiner = Examiner(self._shell, self._outputs, guard, touched)
         self._is_broken = seal([*self.own_code, vars(self._examiner), vars(self._front)])
+
+    def settle_down(self) -> None:
+        """Have what every notebook runs lie together in memory, and learnt by the interpreter."""
+        real = sys.stdout, sys.stderr
+        pack(self._rehearse_plainly)
+        sys.stdout, sys.stderr = real
+
+    def _rehearse_plainly(self) -> None:
+        self._examiner.before_rehearsal()
+        for source in REHEARSED:
+            self._front.run(source, False)
+        self._examiner.after_rehearsal()
 
     def rehearse(self) -> None:
         """Do what every notebook does, in a copy that is thrown away, to see which memory that takes."""

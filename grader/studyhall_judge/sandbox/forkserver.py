@@ -69,6 +69,7 @@ def _run(descriptor: int) -> None:
         wire.send_packet(commands, {"op": "failed", "message": str(error)})
         return
     executor.prepare(library_prefixes(settings.get("notebooks")))
+    executor.settle_down()
     _freeze()
     executor.hot_pages = find_hot_pages(executor.rehearse)
     wire.send_packet(commands, {"op": "ready", "missing": missing, "lacking": lacking})
@@ -173,7 +174,7 @@ def _serve(commands: socket.socket, executor: Executor) -> None:
         answer: dict[str, Any]
         descriptors: tuple[int, ...] = ()
         if command["op"] == "spawn":
-            answer, descriptors = _spawn(executor, commands, eager=command["eager"])
+            answer, descriptors = _spawn(executor, commands, command["disk_mb"], eager=command["eager"])
         else:
             answer = reap(command["pid"])
         wire.send_packet(commands, answer, descriptors)
@@ -182,7 +183,7 @@ def _serve(commands: socket.socket, executor: Executor) -> None:
 
 
 def _spawn(
-    executor: Executor, commands: socket.socket, *, eager: bool
+    executor: Executor, commands: socket.socket, disk_mb: int, *, eager: bool
 ) -> tuple[dict[str, Any], tuple[int, ...]]:
     """Make a sandbox; an ``eager`` one gets the memory in advance that it will probably write to."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -198,7 +199,7 @@ def _spawn(
         ours.close()
         if not eager:
             executor.hot_pages = None
-        init.run(theirs, executor, user, group)
+        init.run(theirs, executor, user, group, disk_mb)
     theirs.close()
     return {"op": "spawned", "pid": pid}, (os.pidfd_open(pid), ours.detach())
 

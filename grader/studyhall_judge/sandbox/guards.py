@@ -14,6 +14,7 @@ import importlib
 import os
 import sys
 import threading
+from collections.abc import Iterable
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -25,10 +26,8 @@ from studyhall_judge.sandbox.lessons_own import LessonsOwn, says_the_same
 from studyhall_judge.sandbox.locked_classes import LockedClasses
 from studyhall_judge.sandbox.patterns import forget_false_patterns, pattern_caches
 from studyhall_judge.sandbox.surroundings import Surroundings, fingerprint_of
-from studyhall_judge.sandbox.watched import (
-    Record,
-    take_records,
-)
+from studyhall_judge.sandbox.watched import Record, Records, take_records
+from studyhall_judge.sandbox.words import classes_of
 
 # The C functions behind the module: student code can patch the module's own.
 _signal: Any = importlib.import_module("_signal")
@@ -78,7 +77,8 @@ class Guards:
         self.released_files: frozenset[str] = frozenset()
         self._files: dict[str, tuple[int, ...]] = {}
         self._contents: dict[str, tuple[bytes, int]] = {}
-        self._records = take_records()
+        self._records = Records()
+        self._records.add(take_records())
         self._known = {id(record.owner) for record in self._records}
         self._note_cells(self._records)
         self._cells.seal()
@@ -92,6 +92,7 @@ class Guards:
             name: owner for name, owner in owners.items() if sys.modules.get(name) is owner
         }
         self._kinds = {name: (owner, type(owner)) for name, owner in owners.items()}
+        self._kinds_were = classes_of(list(owners.values()))
         self._shell_lists = {name: list(getattr(shell, name)) for name in _SHELL_LISTS}
         manager = shell.input_transformer_manager
         self._manager = manager
@@ -131,7 +132,7 @@ class Guards:
 
     def accept(self) -> None:
         """Take what an author's cell has changed as the new ground."""
-        for record in self._records:
+        for record in self._records.written_to():
             if not record.is_unchanged() and not record.is_intact():
                 record.take()
         self._watch(take_records(frozenset(record.name for record in self._records)))
@@ -163,11 +164,11 @@ class Guards:
         return list(self._own.replaced(self._shell.user_ns, names))
 
     def _watch(self, records: list[Record]) -> None:
-        self._records += records
+        self._records.add(records)
         self._known.update(id(record.owner) for record in records)
         self._note_cells(records)
 
-    def _note_cells(self, records: list[Record]) -> None:
+    def _note_cells(self, records: Iterable[Record]) -> None:
         for record in records:
             reached = list(reached_from(record.namespace.values()))
             self._cells.note(reached)
@@ -225,12 +226,12 @@ class Guards:
         """
         return [
             record.name
-            for record in self._records
+            for record in self._records.written_to()
             if record.was_put_back() and not any(name in record.namespace for name in allowed)
         ]
 
     def _restore_modules(self) -> None:
-        for record in self._records:
+        for record in self._records.written_to():
             if record.is_unchanged():
                 continue
             if not record.is_intact():
@@ -262,6 +263,8 @@ class Guards:
 
     def _restore_kinds(self) -> None:
         """A module or object given another class answers for its names in its own way."""
+        if self._kinds_were.is_intact():
+            return
         for name, (owner, kind) in self._kinds.items():
             if type(owner) is not kind and type(owner) is not ModuleType:
                 object.__setattr__(owner, "__class__", kind)
@@ -351,6 +354,7 @@ class Guards:
         No answer is about those that are ``secret``: learners are not told of them.
         """
         self._surroundings.begin()
+        self._loaded.settle()
         self.released_files = names
         self._secret = secret
         self._files = {name: _state_of(name) for name in names}

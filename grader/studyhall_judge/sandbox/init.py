@@ -30,9 +30,8 @@ EXIT_FAULT = 70
 class BecomeStudent(BaseException):
     """Raised in the copy that becomes a student's process, to leave all of init's and the fork server's frames.
 
-    Student code can walk down its stack. What it must not find there is left before it runs. ``filtered`` says that
-    init had its seccomp filter already, which copies inherit and which refuses another one; ``waits`` that nobody waits
-    for this one yet.
+    Student code can walk down its stack. What it must not find there is left before it runs. ``waits`` says that nobody
+    waits for this one yet.
     """
 
     def __init__(
@@ -41,14 +40,12 @@ class BecomeStudent(BaseException):
         channel: socket.socket,
         pipes: tuple[int, int, int],
         *,
-        filtered: bool,
         waits: bool,
     ) -> None:
         super().__init__()
         self.executor = executor
         self.channel = channel
         self.pipes = pipes
-        self.filtered = filtered
         self.waits = waits
 
 
@@ -79,8 +76,10 @@ def map_identity(inside: int, outside: int, group_inside: int, group_outside: in
             os.close(descriptor)
 
 
-def run(commands: socket.socket, executor: Executor, user: int, group: int) -> NoReturn:
+def run(commands: socket.socket, executor: Executor, user: int, group: int, disk_mb: int) -> NoReturn:
     """Be the init process, made by ``user`` and ``group`` of the namespace outside; never returns.
+
+    The submission's private storage has room for ``disk_mb`` megabytes.
 
     Raises:
         BecomeStudent: in a copy, not in init.
@@ -94,7 +93,7 @@ def run(commands: socket.socket, executor: Executor, user: int, group: int) -> N
         linux.prctl(linux.PR_SET_DUMPABLE, 0)
         linux.set_hostname("studyhall")
         linux.bound_capabilities()  # inherited by students; init itself keeps its powers until the store is mounted
-        Init(commands, executor).serve()
+        Init(commands, executor, disk_mb).serve()
     except BecomeStudent:
         raise
     except wire.ChannelClosed:
@@ -109,13 +108,13 @@ def run(commands: socket.socket, executor: Executor, user: int, group: int) -> N
 class Init:
     """Obeys the judge. A sandbox that somebody else has isolated overrides what makes walls."""
 
-    def __init__(self, commands: socket.socket, executor: Executor) -> None:
+    def __init__(self, commands: socket.socket, executor: Executor, disk_mb: int) -> None:
         self._commands = commands
         self._executor = executor
+        self._disk_mb = disk_mb
         self._student = 0
         self._ahead: Made | None = None
         self._proc = True
-        self._filtered = False
 
     def serve(self) -> None:
         """Obey the judge until it hangs up."""
@@ -124,7 +123,12 @@ class Init:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         self._proc = self.show_processes()
-        self._present(self._make_student(wake, waker))
+        self.make_storage()
+        # Before there is any other process in here; copies inherit all of it.
+        linux.drop_capabilities()
+        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+        seccomp.install()
+        self._present(self._make_student(wake, waker, waits=True))
         poll = select.poll()
         poll.register(self._commands.fileno(), select.POLLIN)
         poll.register(wake, select.POLLIN)
@@ -145,21 +149,16 @@ class Init:
             return False
         return True
 
-    def make_storage(self, disk_mb: int) -> None:
+    def make_storage(self) -> None:
         """Provide the submission's private storage, empty."""
-        root.mount_private_storage(disk_mb)
+        root.mount_private_storage(self._disk_mb)
 
     def _obey(self, command: dict[str, Any], descriptors: list[int], wake: int, waker: int) -> None:
         match command["op"]:
             case "set_up":
-                self.make_storage(command["disk_mb"])
                 for descriptor in descriptors:
                     _unpack(descriptor)
                     os.close(descriptor)
-                linux.drop_capabilities()
-                linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-                seccomp.install()
-                self._filtered = True
                 self._answer({"op": "set_up", "proc": self._proc})
                 self._make_ahead(wake, waker, wanted=command["more"])
             case "interrupt":
@@ -168,9 +167,9 @@ class Init:
                 self._answer({"op": "interrupted"})
             case "alone":
                 self._student = command["keep"]
-                self._answer({"op": "alone", "killed": self._kill_others(command["keep"])})
+                self._answer({"op": "alone", "killed": self._leave_alone(command["keep"])})
             case "next":
-                self._present(self._next_student(wake, waker))
+                self._next_student(wake, waker)
                 self._make_ahead(wake, waker, wanted=command["more"])
 
     def _answer(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
@@ -187,16 +186,21 @@ class Init:
             self._ahead = self._make_student(wake, waker, waits=True)
         self._answer({"op": "ahead", "pid": 0 if self._ahead is None else self._ahead.pid})
 
-    def _next_student(self, wake: int, waker: int) -> Made:
+    def _next_student(self, wake: int, waker: int) -> None:
+        """Present a fresh student's process, and say when it is alone: it gets ready while the others end."""
         self._student = 0
         ahead, self._ahead = self._ahead, None
-        if ahead is not None:
-            self._kill_others(ahead.pid)
-            if not _is_dead(ahead.pid):
-                return ahead
-            ahead.close()
-        self._kill_everything()
-        return self._make_student(wake, waker)
+        if ahead is not None and not _is_dead(ahead.pid):
+            _stop_everything()  # from here on none of the others does anything any more
+            _continue(ahead.pid)
+            self._present(ahead)
+            self._kill_all_but({ahead.pid})
+        else:
+            if ahead is not None:
+                ahead.close()
+            self._kill_everything()
+            self._present(self._make_student(wake, waker))
+        self._answer({"op": "alone", "killed": 0})
 
     def _make_student(self, wake: int, waker: int, *, waits: bool = False) -> Made:
         ours, theirs = socket.socketpair()
@@ -220,13 +224,7 @@ class Init:
             made.close()
             self._commands.close()
             pipes = (output_write, errors_write, alarm_write)
-            raise BecomeStudent(
-                self._executor,
-                theirs,
-                pipes,
-                filtered=self._filtered,
-                waits=waits or not self._filtered,
-            )
+            raise BecomeStudent(self._executor, theirs, pipes, waits=waits)
         theirs.close()
         for descriptor in (output_write, errors_write, alarm_write):
             os.close(descriptor)
@@ -255,18 +253,20 @@ class Init:
                 self._ahead = None
                 self._answer({"op": "ahead", "pid": 0})
 
-    def _kill_others(self, keep: int) -> int:
-        """Kill all processes of the sandbox but this one, ``keep`` and the one made ahead.
-
-        First all are stopped at once, which the kernel does for every process there is and none can escape by forking;
-        then those that have to go are killed one by one.
-        """
-        killed: set[int] = set()
+    def _leave_alone(self, keep: int) -> int:
+        """Kill all processes of the sandbox but this one, ``keep`` and the one made ahead; returns how many."""
         if not self._proc:
             return 0
         kept = {keep} if self._ahead is None else {keep, self._ahead.pid}
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(-1, signal.SIGSTOP)
+        _stop_everything()
+        killed = self._kill_all_but(kept)
+        for pid in kept:
+            _continue(pid)
+        return killed
+
+    def _kill_all_but(self, kept: set[int]) -> int:
+        """Kill processes that were stopped all at once, so that none could escape by forking, one by one."""
+        killed: set[int] = set()
         while others := [int(name) for name in os.listdir("/proc") if name.isdigit()]:
             others = [pid for pid in others if pid != 1 and pid not in kept and not _is_dead(pid)]
             if not others:
@@ -278,9 +278,6 @@ class Init:
             for pid in others:
                 _wait_for_end(pid)
             self._collect()
-        for pid in kept:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
         return len(killed)
 
     def _kill_everything(self) -> None:
@@ -290,6 +287,17 @@ class Init:
         with contextlib.suppress(ChildProcessError):
             while True:
                 os.wait()
+
+
+def _stop_everything() -> None:
+    """Stop all processes of the sandbox but this one, which the kernel does for every process there is."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(-1, signal.SIGSTOP)
+
+
+def _continue(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGCONT)
 
 
 def _wait_for_end(pid: int) -> None:
@@ -350,8 +358,4 @@ def become_student(student: BecomeStudent) -> tuple[int, int]:
     os.closerange(3, 100)
     os.closerange(102, 4096)
     linux.die_with_parent()
-    linux.drop_capabilities()
-    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-    if not student.filtered:
-        seccomp.install()
     return channel, alarm

@@ -185,7 +185,7 @@ def is_lessons(owner: Any) -> bool:
     return str(getattr(module, "__file__", None)).startswith(root.WORK + os.sep)
 
 
-def note_classes(records: list[Record]) -> None:
+def note_classes(records: Iterable[Record]) -> None:
     """Find the classes of the modules that all submissions share, so that none has to look at all their names."""
     _classes.update(
         {id(one.owner): _classes_of(one.owner) for one in records if type(one.owner) is ModuleType}

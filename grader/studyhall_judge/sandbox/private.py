@@ -44,6 +44,7 @@ _BACK = (
     "own_names",
     "telling",
     "values",
+    "words",
     "bindings",
     "watched",
     "patterns",
@@ -58,6 +59,7 @@ _BACK = (
     "testcell",
     "examiner",
     "seal",
+    "packing",
     "executor",
 )
 """Each in the order in which they import one another."""

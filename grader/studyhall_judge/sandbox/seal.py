@@ -12,7 +12,8 @@ from collections.abc import Callable, Sequence
 from operator import is_
 from typing import Any
 
-from studyhall_judge.sandbox.watched import version_reader
+from studyhall_judge.sandbox.watched import NOT_COUNTED, version_of
+from studyhall_judge.sandbox.words import VALUE_OF
 
 _RESTLESS = "__warningregistry__"
 """Added to a module by the interpreter when something in it warns."""
@@ -25,22 +26,29 @@ def seal(owners: Sequence[Any]) -> Callable[[], bool]:  # noqa: C901 - in parts,
         A function that puts back what has been written to them since, and says whether there was anything.
     """
     kept = []
+    words = []
     versions = []
     for owner in owners:
         space = owner if type(owner) is dict else vars(owner)
         items = {key: value for key, value in space.items() if key != _RESTLESS}
-        read = version_reader(space)
-        kept.append((owner, space, tuple(items), tuple(items.values()), frozenset(items), read))
-        versions.append(-1 if read is None else read())
+        word = version_of(space)
+        kept.append((owner, space, tuple(items), tuple(items.values()), frozenset(items)))
+        words.append(NOT_COUNTED if word is None else word)
+        versions.append(-1 if word is None else word.value)
     each, size, every, apply, same, together, kind = enumerate, len, all, map, is_, zip, type
+    value_of, uncounted = VALUE_OF, NOT_COUNTED
     clear, update, put, remove, names = dict.clear, dict.update, type.__setattr__, type.__delattr__, list
     mapping, restless = dict, _RESTLESS
 
     def is_broken() -> bool:
         broken = False
-        for number, (owner, space, keys, values, known, read) in each(kept):
-            if read is not None and read() == versions[number]:
+        now = names(apply(value_of, words))
+        if now == versions:
+            return broken
+        for number, version in each(now):
+            if version == versions[number]:
                 continue
+            owner, space, keys, values, known = kept[number]
             present = size(space) - (restless in space)
             if present != size(keys) or not every(apply(same, apply(space.get, keys), values)):
                 broken = True
@@ -54,8 +62,8 @@ def seal(owners: Sequence[Any]) -> Callable[[], bool]:  # noqa: C901 - in parts,
                     for key, value in together(keys, values):
                         if space.get(key) is not value:
                             put(owner, key, value)
-            if read is not None:
-                versions[number] = read()
+            if words[number] is not uncounted:
+                versions[number] = value_of(words[number])
         return broken
 
     return is_broken

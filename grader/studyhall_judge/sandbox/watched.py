@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from studyhall_judge.sandbox.questions import OURS
+from studyhall_judge.sandbox.words import Word, values_of, word_at
 
 _LEANED_ON = (
     "asyncio",
@@ -256,8 +257,8 @@ def fill_tables() -> None:
     zipfile._ZipDecrypter(b"")  # type: ignore[attr-defined]  # noqa: SLF001 - the only way to its table
 
 
-def version_reader(namespace: Any) -> Callable[[], int] | None:
-    """Return a function that reads a dictionary's version, which every change to it raises; None where there is none.
+def version_of(namespace: Any) -> Word | None:
+    """Return a dictionary's version, which every change to it raises; None where there is none.
 
     Comparing names would touch every object that a module holds, and each first touch after a fork copies a page of
     memory. Where changes are counted, that is not needed.
@@ -269,8 +270,7 @@ def version_reader(namespace: Any) -> Callable[[], int] | None:
         if not found:
             return None
         namespace = found[0]
-    version = _Version.from_address(id(namespace) + _VERSION_OFFSET)
-    return lambda: version.value
+    return word_at(id(namespace) + _VERSION_OFFSET)
 
 
 def _dictionaries(proxy: Any) -> list[dict[str, Any]]:
@@ -281,10 +281,6 @@ def _dictionaries(proxy: Any) -> list[dict[str, Any]]:
 _modified: Any = ctypes.pythonapi.PyType_Modified
 """Has the interpreter look a class's methods up anew."""
 _modified.argtypes, _modified.restype = [ctypes.py_object], None
-
-
-class _Version(ctypes.c_uint64):
-    """A number in memory that is read where it lies. A class of our own: the public one can be patched."""
 
 
 _VERSION_OFFSET = 24
@@ -301,9 +297,9 @@ class Record:
     """
 
     __slots__ = (
-        *("_beneath", "_but", "_kept", "_keys", "_read_version", "_rewritten", "_size", "_size_then"),
-        *("_there", "_values", "_version"),
-        *("name", "namespace", "owner"),
+        *("_beneath", "_but", "_kept", "_keys", "_rewritten", "_size", "_size_then"),
+        *("_there", "_values"),
+        *("count", "name", "namespace", "owner", "version"),
     )
 
     def __init__(
@@ -320,8 +316,9 @@ class Record:
         self._kept = kept
         self._rewritten = _REWRITES_ITSELF.get(name, frozenset())
         self._but = _RESTLESS | but if but else _RESTLESS
-        self._read_version = version_reader(namespace)
-        self._version = -1
+        self.count = version_of(namespace)
+        self.version = -1
+        """The namespace's version when it was looked at last."""
         self._size_then = -1
         self._beneath: frozenset[str] | None = None
         self.take()
@@ -349,20 +346,20 @@ class Record:
 
     def settle(self) -> None:
         """Take the namespace's present version as one that was looked at."""
-        if self._read_version is not None:
+        if self.count is not None:
             self._size_then = len(self.namespace)
-            self._version = self._read_version()
+            self.version = self.count.value
 
     def is_unchanged(self) -> bool:
         """Whether nobody has written to the namespace since it was last looked at; False where that is not known."""
-        return self._read_version is not None and self._read_version() == self._version
+        return self.count is not None and self.count.value == self.version
 
     def was_put_back(self) -> bool:
         """Whether somebody has written to the namespace, and everything in it is what it was: a patch undone.
 
         An added name that the interpreter or an import has left there may be all that was written.
         """
-        if self._read_version is None or self.is_unchanged():
+        if self.count is None or self.is_unchanged():
             return False
         if len(self.namespace) != self._size_then or not self._compares_all:
             return False
@@ -431,6 +428,38 @@ class Record:
             return [key for key in self.namespace if key not in self._keys and hasattr(type(self.owner), key)]
         return []
 
+
+class Records:
+    """Records in their order, and which of them have been written to."""
+
+    def __init__(self) -> None:
+        self._records: list[Record] = []
+        self._words: list[Word] = []
+        self._versions: list[int] = []
+        """Of each record, as `Record.version`."""
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._records)
+
+    def add(self, records: list[Record]) -> None:
+        """Keep these, too."""
+        self._records += records
+        self._words += [NOT_COUNTED if record.count is None else record.count for record in records]
+        self._versions += [record.version for record in records]
+
+    def written_to(self) -> Iterator[Record]:
+        """Yield those that somebody has written to since they were looked at last, and those where it is not known."""
+        now = values_of(self._words)
+        if now == self._versions:
+            return
+        for index, record in enumerate(self._records):
+            if now[index] != self._versions[index]:
+                yield record
+                self._versions[index] = record.version
+
+
+NOT_COUNTED = Word(0)
+"""Stands for the version of a dictionary that has none: it differs from every number that is noted."""
 
 _RESTLESS = frozenset(
     {"_", "__warningregistry__", "__annotations__", "__abstractmethods__", "_abc_impl", "__doc__"}
