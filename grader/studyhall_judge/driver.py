@@ -34,7 +34,6 @@ from studyhall_judge.sandbox import plain
 from studyhall_judge.sandbox.compiler import NAMES, Lesson
 from studyhall_judge.sandboxes import Sandbox, SandboxFault
 from studyhall_judge.scoring import CellError, CellOutcome, Ending
-from studyhall_judge.standing import ENVIRONMENT
 from studyhall_judge.students import Student, StudentGone
 
 MAX_RESTARTS = 25
@@ -179,7 +178,6 @@ class NotebookRun:
         self._student.limit_output(limits.output_bytes)
         go = {
             "op": "go",
-            "environment": ENVIRONMENT,
             "limits": limits.model_dump(),
             "scoring": self._settings.scoring,
             "files": sorted(self._settings.released_files),

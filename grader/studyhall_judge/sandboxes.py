@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 from studyhall_judge.report import Limits
 from studyhall_judge.sandbox import wire
-from studyhall_judge.standing import WARMING_ENVIRONMENT
+from studyhall_judge.standing import ENVIRONMENT, WARMING_ENVIRONMENT
 from studyhall_judge.students import Student
 
 Made = TypeVar("Made")
@@ -277,8 +277,8 @@ class ForkServer:
     warm_bytes = 0
     """What it used when it was warm."""
 
-    eager = True
-    """Whether the next sandbox does in advance what saves time and costs processor time: not while others wait."""
+    pages = "tests"
+    """Which memory the next sandbox gets in advance (`forkserver`): it saves time and may cost processor time."""
 
     def __init__(self, process: subprocess.Popen[bytes], commands: PacketSocket) -> None:
         self._process = process
@@ -309,6 +309,7 @@ class ForkServer:
             "preload": list(settings.preload),
             "sought": list(settings.sought),
             "notebooks": NOTEBOOKS_PARENT,
+            "environment": ENVIRONMENT,
             "uid": settings.uid,
             "cgroups": list(settings.cgroups),
         }
@@ -389,7 +390,7 @@ class ForkServer:
         return sandbox
 
     async def _spawn(self) -> Sandbox:
-        answer, descriptors = await self._ask({"op": "spawn", "eager": self.eager, "disk_mb": self._disk_mb})
+        answer, descriptors = await self._ask({"op": "spawn", "pages": self.pages, "disk_mb": self._disk_mb})
         if answer["op"] != "spawned":
             raise SandboxFault(str(answer.get("message")))
         pidfd, commands = descriptors

@@ -77,6 +77,7 @@ class Slot:
         self.environment = "default"
         self._base_memory = 0
         self._limits: Limits | None = None
+        self._guarded = True
         self._reaping: set[asyncio.Task[None]] = set()
         self.violent = False
         """Whether the running submission was ended by force."""
@@ -139,13 +140,20 @@ class Slot:
 
     @contextlib.asynccontextmanager
     async def sandbox(
-        self, limits: Limits, files: int | None, *, more: bool = False
+        self, limits: Limits, files: int | None, *, more: bool = False, guarded: bool = True
     ) -> AsyncIterator[Sandbox]:
-        """Lend a fresh sandbox for one submission, and end everything in it afterwards; ``more`` students may follow.
+        """Lend a fresh sandbox for one submission, and end everything in it afterwards.
+
+        Args:
+            limits: the submission's.
+            files: what lies beside its notebooks.
+            more: whether further students may follow.
+            guarded: whether its tests are guarded, and the next submission's probably, too.
 
         Raises:
             SandboxFault: there is none to be had.
         """
+        self._guarded = guarded
         sandbox, server = await self._take(limits, files, more=more)
         try:
             yield sandbox
@@ -178,7 +186,7 @@ class Slot:
             try:
                 server = await self.warm(self.environment)
                 self._apply(limits)
-                server.eager = not self.hurry
+                server.pages = "none" if self.hurry else "tests" if self._guarded else "cells"
                 server.expect(limits)
                 sandbox = await server.take()
             except SandboxFault as error:

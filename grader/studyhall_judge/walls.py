@@ -9,7 +9,7 @@ from typing import Any
 from studyhall_judge.report import Limits, Wall
 from studyhall_judge.sandboxes import Sandbox, SandboxFault
 from studyhall_judge.slots import Slot
-from studyhall_judge.standing import ENVIRONMENT, way_out
+from studyhall_judge.standing import way_out
 from studyhall_judge.students import StudentGone
 
 _PROBE = """
@@ -77,7 +77,7 @@ async def look(sandbox: Sandbox) -> dict[str, Any]:
     """Return what a process in a fresh sandbox sees. Raises `SandboxFault`."""
     student = sandbox.student
     try:
-        go = {"op": "go", "environment": ENVIRONMENT, "limits": Limits().model_dump(), "scoring": "default"}
+        go = {"op": "go", "limits": Limits().model_dump(), "scoring": "default"}
         await student.send(go | {"files": [], "fetched": [], "secret": []})
         await student.receive(_ANSWER_LIMIT)
         await student.send({"op": "cell", "n": 0, "nonce": "", "kind": "learner", "source": _PROBE})

@@ -57,7 +57,8 @@ def _serve(channel: socket.socket) -> None:
     if CONFIGURATION.is_dir():
         shutil.copytree(CONFIGURATION, f"{root.TEMPORARY}/matplotlib")
     executor, missing = forkserver.make_executor(settings)
-    executor.prepare(forkserver.library_prefixes())
+    executor.prepare(forkserver.library_prefixes(), settings["environment"])
+    executor.settle_down()
     gc.collect()
     gc.freeze()
     linux.prctl(linux.PR_SET_DUMPABLE, 0)  # nobody inside may open this process's memory through /proc

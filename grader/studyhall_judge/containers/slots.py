@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from studyhall_judge.compiling import TestCompiler
 from studyhall_judge.containers.engine import Engine
@@ -14,6 +15,7 @@ from studyhall_judge.containers.servers import ContainerSandbox, ContainerServer
 from studyhall_judge.report import Limits
 from studyhall_judge.sandboxes import ForkServer, Sandbox
 from studyhall_judge.slots import Environment, Slot, SlotPool
+from studyhall_judge.standing import ENVIRONMENT
 
 
 class ContainerSlot(Slot):
@@ -32,7 +34,8 @@ class ContainerSlot(Slot):
         if server is None:
             about = self._environments[environment]
             python = PYTHON if about.python == sys.executable else about.python
-            settings = {"preload": list(about.preload), "sought": list(about.sought)}
+            settings: dict[str, Any] = {"preload": list(about.preload), "sought": list(about.sought)}
+            settings["environment"] = ENVIRONMENT
             server = ContainerServer(self._host, python, settings)
             server.expect(self._wanted)
             await server.warm_spare()

@@ -26,7 +26,7 @@ from studyhall_judge.sandbox.values import Guard
 # The C functions behind the modules: student code can patch the modules' own.
 _signal: Any = importlib.import_module("_signal")
 _decode = binascii.a2b_base64
-_fork = posix.fork
+_fork, _change_folder = posix.fork, posix.chdir
 _CO_COROUTINE = 0x80
 
 REHEARSED = (
@@ -35,8 +35,6 @@ REHEARSED = (
     "print('rehearsed')\nraise NotImplementedError",
 )
 _STREAMS = ("stdout", "stderr")
-_OWN_PROGRAMS = os.path.dirname(sys.executable)
-"""Where this interpreter lies."""
 _REHEARSED_TEST = "assert sum([1, 2]) == 3\nassert len('') == 1, 'rehearsed'"
 
 
@@ -69,11 +67,14 @@ class Examiner:
             (None, compile(_REHEARSED_TEST, "<rehearsal>", "exec"), None, {})
         )
 
-    def begin(self, start: dict[str, Any]) -> list[list[str]]:
-        """Get ready for a submission; returns what its tests import that is not loaded yet."""
-        os.chdir(root.WORK)
-        limits.set_limits(start["limits"])
-        _get_ready(start["environment"])
+    def begin(self, start: dict[str, Any], size: limits.Size) -> list[list[str]]:
+        """Get ready for a submission; returns what its tests import that is not loaded yet.
+
+        ``size`` is what this process has without the submission.
+        """
+        _change_folder(root.WORK)
+        limits.set_limits(start["limits"], size)
+        _get_ready()
         self._outputs.limit = start["limits"]["output_bytes"]
         self._guards.note_files(frozenset(start["files"]), frozenset(start["secret"]))
         if start["scoring"] == "nbgrader":
@@ -230,11 +231,12 @@ class Examiner:
 
     def before_rehearsal(self) -> None:
         """Do what the beginning of a submission writes to, and remember the learner's names as they are."""
-        _get_ready(dict(os.environ) | {"PATH": os.environ["PATH"].removeprefix(f"{_OWN_PROGRAMS}:")})
+        _get_ready()
+        self._guards.note_files(frozenset(), frozenset())
         self._kept = dict(self._shell.user_ns)
 
-    def after_rehearsal(self) -> None:
-        """Rehearse a test, and undo what the rehearsal has left."""
+    def rehearse_test(self) -> None:
+        """Do what a guarded test writes to."""
         namespace = self._shell.user_ns
         self._guard.start(frozenset(), namespace, {})
         try:
@@ -242,6 +244,10 @@ class Examiner:
         except AssertionError as error:
             describe_error(error)
         self._guards.restore()
+
+    def after_cells(self) -> None:
+        """Undo what rehearsed cells have left."""
+        namespace = self._shell.user_ns
         namespace["_oh"].clear()
         namespace.clear()
         namespace.update(self._kept)
@@ -249,17 +255,17 @@ class Examiner:
         self._outputs.start()
 
 
-def _get_ready(environment: dict[str, str]) -> None:
-    """Have this environment and no other, heed signals from now on, and draw numbers that no other copy draws.
-
-    A command line finds this interpreter by its name, as where an environment is active.
-    """
-    environment = environment | {"PATH": f"{_OWN_PROGRAMS}:{environment['PATH']}"}
-    for name in [name for name in os.environ if name not in environment]:
+def have_environment(environment: dict[str, str]) -> None:
+    """Have this environment and no other. A command line finds this interpreter by its name, as where one is active."""
+    programs = os.path.dirname(sys.executable)
+    wanted = environment | {"PATH": f"{programs}:{environment['PATH']}"}
+    for name in [name for name in os.environ if name not in wanted]:
         del os.environ[name]
-    for name, value in environment.items():
-        if os.environ.get(name) != value:  # each that is set is heard
-            os.environ[name] = value
+    os.environ.update(wanted)
+
+
+def _get_ready() -> None:
+    """Heed signals from now on, and draw numbers that no other copy draws."""
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
     _heed_signals()
     if "numpy" in sys.modules:

@@ -28,12 +28,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from studyhall_judge.sandbox import root, wire
+from studyhall_judge.sandbox import limits, root, wire
 from studyhall_judge.sandbox.announcing import announce
 from studyhall_judge.sandbox.audit import LEARNER, QUIET, TEST, UNHOOKING, Watch
 from studyhall_judge.sandbox.bindings import Touched
 from studyhall_judge.sandbox.describing import is_plain
-from studyhall_judge.sandbox.examiner import REHEARSED, Examiner
+from studyhall_judge.sandbox.examiner import REHEARSED, Examiner, have_environment
 from studyhall_judge.sandbox.front import Front
 from studyhall_judge.sandbox.kinds import all_types
 from studyhall_judge.sandbox.packing import pack
@@ -72,6 +72,8 @@ _MOMENT_SECONDS = 0.0005
 _WITH_INIT = 2
 _MOST_OTHERS = 8
 _STACK_BYTES = 1 << 20
+_GROWTH = 1 << 20
+"""What a copy may need for its own beginning, beside the stack of the thread that answers."""
 _EXIT_FAULT = 70
 _WARM_CELLS = (
     "1",
@@ -140,7 +142,8 @@ class Executor:
         """Every namespace of the private modules, and their classes; set by whoever loads them."""
         self._is_broken: Callable[[], bool]
         self.hot_pages: HotPages | None = None
-        """What copies will write to; known when everything is warm."""
+        """What a copy gets in advance; see `find_hot_pages`."""
+        self.size = limits.size_of_process()
 
     # In the fork server
 
@@ -158,8 +161,14 @@ class Executor:
         shell.execution_count = 1
         self._outputs.start()
 
-    def prepare(self, libraries: tuple[str, ...]) -> None:
-        """Remember the ground as it is before any student code. ``libraries`` are the folders of trusted code."""
+    def prepare(self, libraries: tuple[str, ...], environment: dict[str, str]) -> None:
+        """Remember the ground as it is before any student code.
+
+        Args:
+            libraries: the folders of trusted code.
+            environment: of student code.
+        """
+        have_environment(environment)
         # The working folder comes last: a file beside the notebook never hides a library.
         sys.path[:] = [entry for entry in sys.path if entry] + [root.WORK]
         let_only_tests_skip()
@@ -171,25 +180,33 @@ class Executor:
         self._is_broken = seal([*self.own_code, vars(self._examiner), vars(self._front)])
 
     def settle_down(self) -> None:
-        """Have what every notebook runs lie together in memory, and learnt by the interpreter."""
+        """Have what every notebook runs lie together in memory, and learnt by the interpreter, and note our size."""
         real = sys.stdout, sys.stderr
         pack(self._rehearse_plainly)
         sys.stdout, sys.stderr = real
+        size = limits.size_of_process()
+        self.size = limits.Size(size.addresses + _STACK_BYTES + _GROWTH, size.data + _STACK_BYTES + _GROWTH)
 
-    def _rehearse_plainly(self) -> None:
-        self._examiner.before_rehearsal()
-        for source in REHEARSED:
-            self._front.run(source, False)
-        self._examiner.after_rehearsal()
-
-    def rehearse(self) -> None:
-        """Do what every notebook does, in a copy that is thrown away, to see which memory that takes."""
+    def rehearse_cells(self) -> None:
+        """Do what every notebook does with its cells, and some tests do that run as cells."""
         self._examiner.before_rehearsal()
         for source in (*REHEARSED, *_with_libraries(_REHEARSED_WITH)):
             wire.encode_plain(self._front.run(source, False))
             self._others()
             self._threads()
-        self._examiner.after_rehearsal()
+        self._examiner.after_cells()
+
+    def rehearse_tests(self) -> None:
+        """Do what every notebook does whose tests are guarded."""
+        self.rehearse_cells()
+        self._examiner.rehearse_test()
+
+    def _rehearse_plainly(self) -> None:
+        self._examiner.before_rehearsal()
+        for source in REHEARSED:
+            self._front.run(source, False)
+        self._examiner.rehearse_test()
+        self._examiner.after_cells()
 
     def _on_forged(self, name: str) -> None:
         self._watch.tell(
@@ -225,7 +242,7 @@ class Executor:
     def _work(self) -> None:
         start = wire.receive_from(self._channel)
         self._faithful = start["scoring"] == "nbgrader"
-        wanted = self._do(partial(self._examiner.begin, start), TEST)
+        wanted = self._do(partial(self._examiner.begin, start, self.size), TEST)
         wire.send_to(self._channel, {"op": "started", "pid": _get_pid(), "wanted": wanted})
         self._go_on(vars(self).pop("_is_broken"))  # from here on only this thread's frames lead to it
 

@@ -4,7 +4,9 @@ It imports the course's modules, makes and warms the IPython shell, moves into t
 it has, and then only copies itself: one copy per submission. It never sees a test, a submission or the judge's memory,
 so a copy of it holds nothing that could be learnt.
 
-Commands come as packets on one inherited socket: ``spawn`` makes a sandbox, ``reap`` collects a dead one.
+Commands come as packets on one inherited socket: ``spawn`` makes a sandbox, ``reap`` collects a dead one. With a sandbox
+goes which memory its students get in advance because they will probably write to it (``pages``: that of ``cells``, that
+of ``tests``, too, or ``none``), and the size of its private storage.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from studyhall_judge.sandbox import copying, init, linux, pools, root, watched, wire
 from studyhall_judge.sandbox.private import load_executor
-from studyhall_judge.sandbox.residence import find_hot_pages
+from studyhall_judge.sandbox.residence import HotPages, find_hot_pages
 
 if TYPE_CHECKING:
     from studyhall_judge.sandbox.executor import Executor
@@ -68,12 +70,15 @@ def _run(descriptor: int) -> None:
     except OSError as error:
         wire.send_packet(commands, {"op": "failed", "message": str(error)})
         return
-    executor.prepare(library_prefixes(settings.get("notebooks")))
+    executor.prepare(library_prefixes(settings.get("notebooks")), settings["environment"])
     executor.settle_down()
     _freeze()
-    executor.hot_pages = find_hot_pages(executor.rehearse)
+    pages = {
+        "cells": find_hot_pages(executor.rehearse_cells),
+        "tests": find_hot_pages(executor.rehearse_tests),
+    }
     wire.send_packet(commands, {"op": "ready", "missing": missing, "lacking": lacking})
-    _serve(commands, executor)
+    _serve(commands, executor, pages)
 
 
 def make_executor(settings: dict[str, Any]) -> tuple[Executor, list[str]]:
@@ -165,7 +170,7 @@ def _freeze() -> None:
     linux.collapse_memory()
 
 
-def _serve(commands: socket.socket, executor: Executor) -> None:
+def _serve(commands: socket.socket, executor: Executor, pages: dict[str, HotPages]) -> None:
     while True:
         try:
             command, _ = wire.receive_packet(commands)
@@ -174,7 +179,8 @@ def _serve(commands: socket.socket, executor: Executor) -> None:
         answer: dict[str, Any]
         descriptors: tuple[int, ...] = ()
         if command["op"] == "spawn":
-            answer, descriptors = _spawn(executor, commands, command["disk_mb"], eager=command["eager"])
+            executor.hot_pages = pages.get(command["pages"])
+            answer, descriptors = _spawn(executor, commands, command["disk_mb"])
         else:
             answer = reap(command["pid"])
         wire.send_packet(commands, answer, descriptors)
@@ -183,9 +189,8 @@ def _serve(commands: socket.socket, executor: Executor) -> None:
 
 
 def _spawn(
-    executor: Executor, commands: socket.socket, disk_mb: int, *, eager: bool
+    executor: Executor, commands: socket.socket, disk_mb: int
 ) -> tuple[dict[str, Any], tuple[int, ...]]:
-    """Make a sandbox; an ``eager`` one gets the memory in advance that it will probably write to."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     user, group = os.getuid(), os.getgid()  # inside its own namespace the copy cannot see them any more
     try:
@@ -197,8 +202,6 @@ def _spawn(
     if pid == 0:
         commands.close()
         ours.close()
-        if not eager:
-            executor.hot_pages = None
         init.run(theirs, executor, user, group, disk_mb)
     theirs.close()
     return {"op": "spawned", "pid": pid}, (os.pidfd_open(pid), ours.detach())

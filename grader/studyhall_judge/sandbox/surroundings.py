@@ -37,21 +37,19 @@ _digest: Any = hashlib.blake2b
 
 
 class Surroundings:
-    """The surroundings as they are when a submission begins. ``heard`` is what learners' code has done to them."""
+    """The surroundings as they are before any submission. ``heard`` is what learners' code has done to them."""
 
     def __init__(self, heard: set[str]) -> None:
         self._heard = heard
         self._executable = sys.executable
         self._folder = ""
-        self._variables: dict[str, str | None] = {}
-        self._record: Record | None = None
-
-    def begin(self) -> None:
-        """Remember folder and variables."""
-        self._folder = _get_folder()
         self._variables = {name: os.environ.get(name) for name in _LEADING}
         data: Any = os.environ._data  # type: ignore[attr-defined]  # noqa: SLF001 - what it reads from, beside the real ones
         self._record = Record("os.environ", os.environ, data)
+
+    def begin(self) -> None:
+        """Remember the folder, now that there is one."""
+        self._folder = _get_folder()
 
     def restore(self, files: Iterable[str], *, after_test: bool) -> list[str]:
         """Put back what would have a test take a learner's programs or files; returns what, in words."""
@@ -62,11 +60,10 @@ class Surroundings:
         if MOVED in self._heard:
             found += self._return_to_folder(files)
         record = self._record
-        if record is not None and (self._heard & SET or (not record.is_unchanged() and not after_test)):
+        if self._heard & SET or (not record.is_unchanged() and not after_test):
             found += self._restore_variables()
             self._heard -= SET
-        if record is not None:
-            record.settle()
+        record.settle()
         return found
 
     def _return_to_folder(self, files: Iterable[str]) -> list[str]:
