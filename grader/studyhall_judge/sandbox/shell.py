@@ -17,6 +17,7 @@ import sys
 import threading
 import traceback
 import zlib
+from collections.abc import Iterator
 from types import CodeType, TracebackType
 from typing import Any
 
@@ -172,6 +173,12 @@ class CapturingHook(DisplayHook):
         }
         self.outputs.add(output, _size_of(format_dict))
 
+    def log_output(self, format_dict: dict[str, Any]) -> None:
+        """Remember the text of a result, as ``%history -o`` shows it, and no second copy of all of it."""
+        hook: Any = self  # as above
+        if "text/plain" in format_dict:
+            hook.shell.history_manager.output_hist_reprs[hook.prompt_count] = format_dict["text/plain"]
+
     def finish_displayhook(self) -> None:
         """Do nothing after a result."""
 
@@ -192,26 +199,45 @@ class JudgeCompiler(CachingCompiler):
         """Return a name that differs for different cells."""
         return f"<ipython-input-{number}-{zlib.crc32(transformed_code.encode('utf-8', 'replace')):08x}>"
 
+    parsed: tuple[str, Any] | None = None
+    """A cell's text and tree, from having looked whether it is plain Python."""
+
+    def ast_parse(self, source: str, filename: str = "<unknown>", symbol: str = "exec") -> Any:
+        """Parse a cell, unless that was just done."""
+        parsed, self.parsed = self.parsed, None
+        if parsed is not None and parsed[0] == source and symbol == "exec" and "await" not in source:
+            return parsed[1]
+        return super().ast_parse(source, filename, symbol)
+
 
 class JudgeShell(InteractiveShell):
     """IPython's shell with outputs kept in memory and tracebacks rendered cheaply."""
 
     compiler_class = JudgeCompiler
+    compile: JudgeCompiler
     cell_outputs: Outputs
     """What the running cell leaves, errors among it: a magic may put a publisher of its own in place of ours."""
 
     def transform_cell(self, raw_cell: str) -> str:
         """Leave plain Python as it is: IPython's own way takes the text to tokens and back."""
+        self.compile.parsed = None
         plain = not self.input_transformers_post and not _MAYBE_IPYTHON.search(raw_cell)
         if plain:
             try:
-                compile(raw_cell, "<cell>", "exec", _ONLY_PARSE, dont_inherit=True)
+                tree = compile(raw_cell, "<cell>", "exec", _ONLY_PARSE, dont_inherit=True)
             except (SyntaxError, ValueError, RecursionError, MemoryError):
                 plain = False
         if plain:
-            return raw_cell if raw_cell.endswith("\n") else raw_cell + "\n"
+            text = raw_cell if raw_cell.endswith("\n") else raw_cell + "\n"
+            self.compile.parsed = text, tree
+            return text
         transformed: str = super().transform_cell(raw_cell)  # type: ignore[no-untyped-call]  # IPython's
         return transformed
+
+    @contextlib.contextmanager
+    def _tee(self, channel: str) -> Iterator[None]:  # noqa: ARG002 - IPython's signature
+        """Keep no second copy of what is printed, which newer IPythons do for ``%notebook`` and never give back."""
+        yield
 
     def should_run_async(self, raw_cell: str, **options: Any) -> bool:
         """Say at once that a cell without ``await`` and ``async`` needs no event loop."""
