@@ -310,6 +310,7 @@ class ForkServer:
             "sought": list(settings.sought),
             "notebooks": NOTEBOOKS_PARENT,
             "environment": ENVIRONMENT,
+            "limits": Limits().model_dump(),
             "uid": settings.uid,
             "cgroups": list(settings.cgroups),
         }

@@ -229,6 +229,11 @@ class Examiner:
                 _signal.pause()
         go_on()
 
+    @property
+    def rehearsed_code(self) -> str:
+        """The code of a test, as the judge sends it."""
+        return binascii.b2a_base64(self._rehearsed_test, newline=False).decode()
+
     def before_rehearsal(self) -> None:
         """Do what the beginning of a submission writes to, and remember the learner's names as they are."""
         _get_ready()

@@ -45,7 +45,7 @@ from studyhall_judge.sandbox.threads import kept_by_libraries
 from studyhall_judge.sandbox.values import Guard
 
 if TYPE_CHECKING:
-    from studyhall_judge.sandbox.residence import HotPages
+    from studyhall_judge.sandbox.residence import HotPages, Shared
 
 # The C functions behind the modules: student code can patch the modules' own.
 _signal: Any = importlib.import_module("_signal")
@@ -142,7 +142,9 @@ class Executor:
         """Every namespace of the private modules, and their classes; set by whoever loads them."""
         self._is_broken: Callable[[], bool]
         self.hot_pages: HotPages | None = None
-        """What a copy gets in advance; see `find_hot_pages`."""
+        """What a copy gets in advance; see `rehearsal`."""
+        self.shared: Shared | None = None
+        """Given, a student's process says when it is asked to which of these pages it has written."""
         self.size = limits.size_of_process()
 
     # In the fork server
@@ -187,19 +189,14 @@ class Executor:
         size = limits.size_of_process()
         self.size = limits.Size(size.addresses + _STACK_BYTES + _GROWTH, size.data + _STACK_BYTES + _GROWTH)
 
-    def rehearse_cells(self) -> None:
-        """Do what every notebook does with its cells, and some tests do that run as cells."""
-        self._examiner.before_rehearsal()
-        for source in (*REHEARSED, *_with_libraries(_REHEARSED_WITH)):
-            wire.encode_plain(self._front.run(source, False))
-            self._others()
-            self._threads()
-        self._examiner.after_cells()
-
-    def rehearse_tests(self) -> None:
-        """Do what every notebook does whose tests are guarded."""
-        self.rehearse_cells()
-        self._examiner.rehearse_test()
+    def rehearsed(self, *, guarded: bool) -> list[dict[str, Any]]:
+        """Return the messages of a notebook that does what every one does; ``guarded`` for one with guarded tests."""
+        cells: list[dict[str, Any]] = [
+            {"op": "cell", "kind": "learner", "source": source}
+            for source in (*REHEARSED, *_with_libraries(_REHEARSED_WITH))
+        ]
+        tests = [{"op": "test"} | dict.fromkeys(_TEST, ()) | {"code": self._examiner.rehearsed_code}]
+        return [one | {"n": 0, "nonce": ""} for one in cells + tests * guarded]
 
     def _rehearse_plainly(self) -> None:
         self._examiner.before_rehearsal()
@@ -286,7 +283,7 @@ class Executor:
         return value
 
     def _answer(self, message: dict[str, Any], is_broken: Callable[[], bool]) -> None:
-        runs = {"test": self._run_test, "drive": self._drive, "fetch": self._fetch}
+        runs = {"test": self._run_test, "drive": self._drive, "fetch": self._fetch, "pages": self._tell_pages}
         run = runs.get(message["op"], self._run_cell)
         answer = run(message) | {"op": "outcome", "n": message["n"], "nonce": message["nonce"]}
         if is_broken():
@@ -303,6 +300,9 @@ class Executor:
     def _fetch(self, message: dict[str, Any]) -> dict[str, Any]:
         self._do(partial(self._examiner.fetch, message["wanted"]), TEST)
         return {}
+
+    def _tell_pages(self, _message: dict[str, Any]) -> dict[str, Any]:
+        return {"ranges": () if self.shared is None else self.shared.written_to()}
 
     def _run_cell(self, message: dict[str, Any]) -> dict[str, Any]:
         author = message["kind"] == "author"

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 
 from studyhall_judge.sandbox import copying, init, linux, pools, root, watched, wire
 from studyhall_judge.sandbox.private import load_executor
-from studyhall_judge.sandbox.residence import HotPages, find_hot_pages
+from studyhall_judge.sandbox.rehearsal import rehearse
+from studyhall_judge.sandbox.residence import HotPages
 
 if TYPE_CHECKING:
     from studyhall_judge.sandbox.executor import Executor
@@ -74,11 +75,25 @@ def _run(descriptor: int) -> None:
     executor.settle_down()
     _freeze()
     pages = {
-        "cells": find_hot_pages(executor.rehearse_cells),
-        "tests": find_hot_pages(executor.rehearse_tests),
+        "cells": _rehearse(executor, commands, settings["limits"], "nbgrader"),
+        "tests": _rehearse(executor, commands, settings["limits"], "default"),
     }
     wire.send_packet(commands, {"op": "ready", "missing": missing, "lacking": lacking})
     _serve(commands, executor, pages)
+
+
+def _rehearse(executor: Executor, commands: socket.socket, limits: dict[str, Any], scoring: str) -> HotPages:
+    spawned: list[int] = []
+
+    def spawn() -> tuple[dict[str, Any], tuple[int, ...]]:
+        answer, descriptors = _spawn(executor, commands, limits["disk_mb"])
+        spawned.append(answer.get("pid", 0))
+        return answer, descriptors
+
+    pages = rehearse(executor, spawn, limits, scoring)
+    if spawned[0]:
+        reap(spawned[0])
+    return pages
 
 
 def make_executor(settings: dict[str, Any]) -> tuple[Executor, list[str]]:

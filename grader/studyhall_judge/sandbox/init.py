@@ -89,8 +89,9 @@ def run(commands: socket.socket, executor: Executor, user: int, group: int, disk
         map_identity(INSIDE_ID, user, INSIDE_ID, group)
         with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
             score.write("1000")  # when memory runs out, the kernel ends a sandbox and never the fork server
-        # Inherited by every copy: nobody inside may open this process's memory or descriptors through /proc.
-        linux.prctl(linux.PR_SET_DUMPABLE, 0)
+        if executor.shared is None:  # else it is a rehearsal, whose process looks at its own memory
+            # Inherited by every copy: nobody inside may open this process's memory or descriptors through /proc.
+            linux.prctl(linux.PR_SET_DUMPABLE, 0)
         linux.set_hostname("studyhall")
         linux.bound_capabilities()  # inherited by students; init itself keeps its powers until the store is mounted
         Init(commands, executor, disk_mb).serve()

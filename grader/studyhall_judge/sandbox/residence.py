@@ -2,29 +2,21 @@
 
 A copy of a process shares its memory with the original until it writes, and then gets its own page, one at a time, for
 one interruption each: a thousand of them in any notebook, four thousand in one that draws. Asked for together they
-cost half. Which ones it will be is found out once, by a copy that runs what notebooks run and looks at itself.
+cost less than half. Which ones it will be is found out once, by a copy that runs what notebooks run and looks at itself.
 """
 
 from __future__ import annotations
 
-import contextlib
 import mmap
 import os
-import signal
-import struct
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import starmap
 
-from studyhall_judge.sandbox import copying, linux
-
-LONGEST_SECONDS = 20
-"""How long the copy may take. What it has not said by then is not known, and pages come one by one."""
+from studyhall_judge.sandbox import linux
 
 _OWN = 1 << 56
 _PRESENT = 1 << 63
-_RANGE = struct.Struct("@QQ")
-_FAULT = 70
 
 
 class HotPages:
@@ -46,25 +38,17 @@ class HotPages:
             linux.populate(some)
 
 
-def find_hot_pages(work: Callable[[], None]) -> HotPages:
-    """Let a copy of this process do some work, and return which of this process's pages it wrote to."""
-    known = _writable()
-    shared = [page for page, _entry in _present(known)]
-    read, write = os.pipe()
-    pid = copying.fork()
-    if pid == 0:
-        signal.alarm(LONGEST_SECONDS)  # whatever hangs in there, nobody waits for it for ever
-        with contextlib.suppress(BaseException):
-            work()
-            own = {page for page, entry in _present(known) if entry & _OWN}
-            _send(write, joined([page for page in shared if page in own]))
-        os._exit(_FAULT)
-    os.close(write)
-    with open(read, "rb") as answer:
-        found = answer.read()
-    os.waitpid(pid, 0)
-    whole = len(found) // _RANGE.size * _RANGE.size
-    return HotPages(list(_RANGE.iter_unpack(found[:whole])))
+class Shared:
+    """The pages that this process has now, and its copies share with it until they write to them."""
+
+    def __init__(self) -> None:
+        self._ranges = _writable()
+        self._pages = [page for page, _entry in _present(self._ranges)]
+
+    def written_to(self) -> list[tuple[int, int]]:
+        """In a copy: return which of them it has written to, as (start, length) in bytes."""
+        own = {page for page, entry in _present(self._ranges) if entry & _OWN}
+        return joined([page for page in self._pages if page in own])
 
 
 def _writable() -> list[tuple[int, int]]:
@@ -83,12 +67,6 @@ def _present(ranges: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
             first, count = start // mmap.PAGESIZE, (end - start) // mmap.PAGESIZE
             entries = array("Q", os.pread(file.fileno(), count * 8, first * 8))
             yield from ((first + number, entry) for number, entry in enumerate(entries) if entry & _PRESENT)
-
-
-def _send(write: int, ranges: list[tuple[int, int]]) -> None:
-    data = b"".join(_RANGE.pack(*one) for one in ranges)
-    while data:
-        data = data[os.write(write, data) :]
 
 
 def joined(pages: list[int]) -> list[tuple[int, int]]:
