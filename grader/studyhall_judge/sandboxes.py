@@ -161,8 +161,8 @@ class Sandbox:
         descriptors = () if files is None else (files,)
         self.commands.send({"op": "set_up", "more": more}, descriptors)
         message, _ = await self._answer("set_up")
-        self.proc = bool(message["proc"])
-        self.ahead_is_due = more and self.proc
+        self.proc, self.ahead = bool(message["proc"]), int(message["ahead"])
+        self.ahead_is_due = more and self.proc and not self.ahead
 
     async def next_student(self, *, more: bool = False) -> Student:
         """Kill everything in the sandbox and start a fresh student process in it; ``more`` as for `set_up`.
@@ -288,6 +288,7 @@ class ForkServer:
         self._spare: asyncio.Task[Sandbox] | None = None
         self._leaving: set[asyncio.Task[Any]] = set()
         self._disk_mb = Limits().disk_mb
+        self._students = 1
         self.missing: list[str] = []
         self.lacking: list[str] = []
 
@@ -349,8 +350,12 @@ class ForkServer:
         if self._spare is None:
             self._spare = asyncio.create_task(self._spawn())
 
-    def expect(self, limits: Limits) -> None:
-        """Say which limits the next sandbox must have: one whose private storage has another size is thrown away."""
+    def expect(self, limits: Limits, *, more: bool) -> None:
+        """Say which limits the next sandbox must have: one whose private storage has another size is thrown away.
+
+        ``more`` says that there are several notebooks, and in the submission after it probably, too.
+        """
+        self._students = 2 if more else 1
         if limits.disk_mb == self._disk_mb:
             return
         self._disk_mb = limits.disk_mb
@@ -391,7 +396,13 @@ class ForkServer:
         return sandbox
 
     async def _spawn(self) -> Sandbox:
-        answer, descriptors = await self._ask({"op": "spawn", "pages": self.pages, "disk_mb": self._disk_mb})
+        order = {
+            "op": "spawn",
+            "pages": self.pages,
+            "disk_mb": self._disk_mb,
+            "students": self._students,
+        }
+        answer, descriptors = await self._ask(order)
         if answer["op"] != "spawned":
             raise SandboxFault(str(answer.get("message")))
         pidfd, commands = descriptors

@@ -186,8 +186,8 @@ class Slot:
             try:
                 server = await self.warm(self.environment)
                 self._apply(limits)
-                server.pages = "none" if self.hurry else "tests" if self._guarded else "cells"
-                server.expect(limits)
+                server.pages = "tests" if self._guarded else "cells"
+                server.expect(limits, more=more)
                 sandbox = await server.take()
             except SandboxFault as error:
                 failure = error

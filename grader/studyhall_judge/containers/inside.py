@@ -64,7 +64,7 @@ def _serve(channel: socket.socket) -> None:
     linux.prctl(linux.PR_SET_DUMPABLE, 0)  # nobody inside may open this process's memory through /proc
     ready = {"op": "ready", "missing": missing, "used_kb": used_kb()}
     wire.send_packet(channel, ready | identity())
-    ContainerInit(channel, executor, 0).serve()
+    ContainerInit(channel, executor, 0).serve([])
 
 
 class ContainerInit(init.Init):

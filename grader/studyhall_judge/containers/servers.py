@@ -67,7 +67,7 @@ class ContainerServer(ForkServer):
         """Whether containers can be made; each failure is reported when one is wanted."""
         return True
 
-    def expect(self, limits: Limits) -> None:
+    def expect(self, limits: Limits, *, more: bool = False) -> None:  # noqa: ARG002 - the next one is made when it is due
         """Say which limits the next container must have; one made for others is thrown away."""
         changed = _shape(limits) != _shape(self._limits)
         self._limits = limits

@@ -142,7 +142,9 @@ class Executor:
         """Every namespace of the private modules, and their classes; set by whoever loads them."""
         self._is_broken: Callable[[], bool]
         self.hot_pages: HotPages | None = None
-        """What a copy gets in advance; see `rehearsal`."""
+        """What a student's process gets in advance; see `rehearsal`."""
+        self.init_pages: HotPages | None = None
+        """The same for init."""
         self.shared: Shared | None = None
         """Given, a student's process says when it is asked to which of these pages it has written."""
         self.size = limits.size_of_process()

@@ -6,7 +6,7 @@ so a copy of it holds nothing that could be learnt.
 
 Commands come as packets on one inherited socket: ``spawn`` makes a sandbox, ``reap`` collects a dead one. With a sandbox
 goes which memory its students get in advance because they will probably write to it (``pages``: that of ``cells``, that
-of ``tests``, too, or ``none``), and the size of its private storage.
+of ``tests``, too, or ``none``), the size of its private storage, and how many students it begins with.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from studyhall_judge.sandbox import copying, init, linux, pools, root, watched, wire
@@ -74,26 +75,14 @@ def _run(descriptor: int) -> None:
     executor.prepare(library_prefixes(settings.get("notebooks")), settings["environment"])
     executor.settle_down()
     _freeze()
+    order = init.Order(settings["limits"]["disk_mb"], 1)
+    spawn = partial(_spawn, executor, commands, order)
     pages = {
-        "cells": _rehearse(executor, commands, settings["limits"], "nbgrader"),
-        "tests": _rehearse(executor, commands, settings["limits"], "default"),
+        name: rehearse(executor, spawn, settings["limits"], scoring)
+        for name, scoring in (("cells", "nbgrader"), ("tests", "default"))
     }
     wire.send_packet(commands, {"op": "ready", "missing": missing, "lacking": lacking})
     _serve(commands, executor, pages)
-
-
-def _rehearse(executor: Executor, commands: socket.socket, limits: dict[str, Any], scoring: str) -> HotPages:
-    spawned: list[int] = []
-
-    def spawn() -> tuple[dict[str, Any], tuple[int, ...]]:
-        answer, descriptors = _spawn(executor, commands, limits["disk_mb"])
-        spawned.append(answer.get("pid", 0))
-        return answer, descriptors
-
-    pages = rehearse(executor, spawn, limits, scoring)
-    if spawned[0]:
-        reap(spawned[0])
-    return pages
 
 
 def make_executor(settings: dict[str, Any]) -> tuple[Executor, list[str]]:
@@ -185,7 +174,7 @@ def _freeze() -> None:
     linux.collapse_memory()
 
 
-def _serve(commands: socket.socket, executor: Executor, pages: dict[str, HotPages]) -> None:
+def _serve(commands: socket.socket, executor: Executor, pages: dict[str, tuple[HotPages, HotPages]]) -> None:
     while True:
         try:
             command, _ = wire.receive_packet(commands)
@@ -194,8 +183,8 @@ def _serve(commands: socket.socket, executor: Executor, pages: dict[str, HotPage
         answer: dict[str, Any]
         descriptors: tuple[int, ...] = ()
         if command["op"] == "spawn":
-            executor.hot_pages = pages.get(command["pages"])
-            answer, descriptors = _spawn(executor, commands, command["disk_mb"])
+            executor.hot_pages, executor.init_pages = pages.get(command["pages"], (None, None))
+            answer, descriptors = _spawn(executor, commands, init.Order(command["disk_mb"], command["students"]))
         else:
             answer = reap(command["pid"])
         wire.send_packet(commands, answer, descriptors)
@@ -204,7 +193,7 @@ def _serve(commands: socket.socket, executor: Executor, pages: dict[str, HotPage
 
 
 def _spawn(
-    executor: Executor, commands: socket.socket, disk_mb: int
+    executor: Executor, commands: socket.socket, order: init.Order
 ) -> tuple[dict[str, Any], tuple[int, ...]]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     user, group = os.getuid(), os.getgid()  # inside its own namespace the copy cannot see them any more
@@ -217,7 +206,7 @@ def _spawn(
     if pid == 0:
         commands.close()
         ours.close()
-        init.run(theirs, executor, user, group, disk_mb)
+        init.run(theirs, executor, (user, group), order)
     theirs.close()
     return {"op": "spawned", "pid": pid}, (os.pidfd_open(pid), ours.detach())
 

@@ -3,8 +3,10 @@
 It never runs student code, but its address space is a copy of the fork server's and student processes are copies of
 it, so it holds no secret: no test, no submission text. When it ends, the kernel ends every process in the sandbox.
 
-It makes the first student process before a submission is there, and the one for the next notebook while a notebook
-runs, so that nobody waits for the copy.
+It makes the first student process before a submission is there, and the one for the next notebook at once with it or
+while a notebook runs, so that nobody waits for the copy. Those that it makes at its very beginning it makes before
+anything else: each copy marks all of this process's memory as shared again, so that what it has written to by then
+would have to be copied once more for each.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ class BecomeStudent(BaseException):
     """Raised in the copy that becomes a student's process, to leave all of init's and the fork server's frames.
 
     Student code can walk down its stack. What it must not find there is left before it runs. ``waits`` says that nobody
-    waits for this one yet.
+    waits for this one yet. With a descriptor ``ready`` it was made before init had given up any rights: it does that
+    itself, and then says so there.
     """
 
     def __init__(
@@ -41,12 +44,22 @@ class BecomeStudent(BaseException):
         pipes: tuple[int, int, int],
         *,
         waits: bool,
+        ready: int | None,
     ) -> None:
         super().__init__()
         self.executor = executor
         self.channel = channel
         self.pipes = pipes
         self.waits = waits
+        self.ready = ready
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is wanted of a sandbox: megabytes of private storage, and how many students' processes at its beginning."""
+
+    disk_mb: int
+    students: int
 
 
 @dataclass
@@ -55,6 +68,8 @@ class Made:
 
     pid: int
     descriptors: tuple[int, int, int, int]
+    ready: int = -1
+    """Where one says that it has given up its rights, if it has to do that itself."""
 
     def close(self) -> None:
         """Close our ends: whoever needs them has copies."""
@@ -76,25 +91,23 @@ def map_identity(inside: int, outside: int, group_inside: int, group_outside: in
             os.close(descriptor)
 
 
-def run(commands: socket.socket, executor: Executor, user: int, group: int, disk_mb: int) -> NoReturn:
-    """Be the init process, made by ``user`` and ``group`` of the namespace outside; never returns.
-
-    The submission's private storage has room for ``disk_mb`` megabytes.
+def run(commands: socket.socket, executor: Executor, maker: tuple[int, int], order: Order) -> NoReturn:
+    """Be the init process, made by this user and group of the namespace outside; never returns.
 
     Raises:
         BecomeStudent: in a copy, not in init.
     """
     try:
         linux.die_with_parent()
-        map_identity(INSIDE_ID, user, INSIDE_ID, group)
-        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
-            score.write("1000")  # when memory runs out, the kernel ends a sandbox and never the fork server
-        if executor.shared is None:  # else it is a rehearsal, whose process looks at its own memory
-            # Inherited by every copy: nobody inside may open this process's memory or descriptors through /proc.
-            linux.prctl(linux.PR_SET_DUMPABLE, 0)
+        init = Init(commands, executor, order.disk_mb)
+        made = init.make_students(order.students)
+        if executor.init_pages is not None:
+            executor.init_pages.take()
+        map_identity(INSIDE_ID, maker[0], INSIDE_ID, maker[1])
+        _withdraw(executor)
         linux.set_hostname("studyhall")
-        linux.bound_capabilities()  # inherited by students; init itself keeps its powers until the store is mounted
-        Init(commands, executor, disk_mb).serve()
+        linux.bound_capabilities()  # this process keeps its powers until the store is mounted
+        init.serve(made)
     except BecomeStudent:
         raise
     except wire.ChannelClosed:
@@ -104,6 +117,20 @@ def run(commands: socket.socket, executor: Executor, user: int, group: int, disk
             wire.send_packet(commands, {"op": "failed", "message": f"{type(error).__name__}: {error}"})
         os._exit(EXIT_FAULT)
     os._exit(0)
+
+
+def _withdraw(executor: Executor) -> None:
+    """Be ended before others when memory runs out, and show nobody our memory or descriptors through /proc."""
+    with open("/proc/self/oom_score_adj", "w", encoding="ascii") as score:
+        score.write("1000")  # the kernel ends a sandbox then, and never the fork server
+    if executor.shared is None:  # else it is a rehearsal, whose process looks at its own memory
+        linux.prctl(linux.PR_SET_DUMPABLE, 0)
+
+
+def _give_up_rights() -> None:
+    linux.drop_capabilities()
+    linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
+    seccomp.install()
 
 
 class Init:
@@ -116,20 +143,37 @@ class Init:
         self._student = 0
         self._ahead: Made | None = None
         self._proc = True
+        self._own: tuple[int, ...] = ()
+        """Descriptors of this process that copies close."""
 
-    def serve(self) -> None:
-        """Obey the judge until it hangs up."""
-        wake, waker = os.pipe()
+    def make_students(self, count: int) -> list[Made]:
+        """Make processes for notebooks before this one has done anything; `serve` takes them over."""
+        made = [self._make_student(waits=True, early=True)]
+        with contextlib.suppress(OSError):  # one is enough
+            made += [self._make_student(waits=True, early=True) for _ in range(count - 1)]
+        return made
+
+    def serve(self, made: list[Made]) -> None:
+        """Obey the judge until it hangs up. ``made`` are the processes for the first notebook, and perhaps the next."""
+        self._own = wake, waker = os.pipe()
         os.set_blocking(waker, False)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
         signal.set_wakeup_fd(waker, warn_on_full_buffer=False)
         self._proc = self.show_processes()
         self.make_storage()
-        # Before there is any other process in here; copies inherit all of it.
-        linux.drop_capabilities()
-        linux.prctl(linux.PR_SET_NO_NEW_PRIVS, 1)
-        seccomp.install()
-        self._present(self._make_student(wake, waker, waits=True))
+        _give_up_rights()
+        for one in made:
+            # Nothing of a learner's runs in here while a process has rights that another could make use of.
+            if os.read(one.ready, 1) != b"r":
+                raise ChildProcessError("a student's process ended before it was ready")
+            os.close(one.ready)
+        first, *more = made or [self._make_student(waits=True)]
+        if more and self._proc:
+            self._ahead = more[0]
+        for one in more[1 if self._proc else 0 :]:
+            os.kill(one.pid, signal.SIGKILL)
+            one.close()
+        self._present(first)
         poll = select.poll()
         poll.register(self._commands.fileno(), select.POLLIN)
         poll.register(wake, select.POLLIN)
@@ -140,7 +184,7 @@ class Init:
                     self._collect()
                 else:
                     command, descriptors = wire.receive_packet(self._commands)
-                    self._obey(command, descriptors, wake, waker)
+                    self._obey(command, descriptors)
 
     def show_processes(self) -> bool:
         """Provide a /proc with the sandbox's own processes; returns whether there is one."""
@@ -154,14 +198,18 @@ class Init:
         """Provide the submission's private storage, empty."""
         root.mount_private_storage(self._disk_mb)
 
-    def _obey(self, command: dict[str, Any], descriptors: list[int], wake: int, waker: int) -> None:
+    def _obey(self, command: dict[str, Any], descriptors: list[int]) -> None:
         match command["op"]:
             case "set_up":
                 for descriptor in descriptors:
                     _unpack(descriptor)
                     os.close(descriptor)
-                self._answer({"op": "set_up", "proc": self._proc})
-                self._make_ahead(wake, waker, wanted=command["more"])
+                ahead = 0 if self._ahead is None else self._ahead.pid
+                self._answer({"op": "set_up", "proc": self._proc, "ahead": ahead})
+                self._make_ahead(wanted=command["more"])
+            case "pages":
+                shared = self._executor.shared
+                self._answer({"op": "pages", "ranges": [] if shared is None else shared.written_to()})
             case "interrupt":
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(command["pid"], signal.SIGINT)
@@ -170,24 +218,24 @@ class Init:
                 self._student = command["keep"]
                 self._answer({"op": "alone", "killed": self._leave_alone(command["keep"])})
             case "next":
-                self._next_student(wake, waker)
-                self._make_ahead(wake, waker, wanted=command["more"])
+                self._next_student()
+                self._make_ahead(wanted=command["more"])
 
     def _answer(self, message: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
         wire.send_packet(self._commands, message, descriptors)
 
-    def _make_ahead(self, wake: int, waker: int, *, wanted: bool) -> None:
+    def _make_ahead(self, *, wanted: bool) -> None:
         """Make the process of the next notebook while this one runs, which may do to it what it may do to itself.
 
         Without a /proc the others could not be told from it when they have to be ended.
         """
-        if not wanted or not self._proc:
+        if not wanted or not self._proc or self._ahead is not None:
             return
         with contextlib.suppress(OSError):  # the notebook that runs has taken all processes or memory
-            self._ahead = self._make_student(wake, waker, waits=True)
+            self._ahead = self._make_student(waits=True)
         self._answer({"op": "ahead", "pid": 0 if self._ahead is None else self._ahead.pid})
 
-    def _next_student(self, wake: int, waker: int) -> None:
+    def _next_student(self) -> None:
         """Present a fresh student's process, and say when it is alone: it gets ready while the others end."""
         self._student = 0
         ahead, self._ahead = self._ahead, None
@@ -200,34 +248,40 @@ class Init:
             if ahead is not None:
                 ahead.close()
             self._kill_everything()
-            self._present(self._make_student(wake, waker))
+            self._present(self._make_student())
         self._answer({"op": "alone", "killed": 0})
 
-    def _make_student(self, wake: int, waker: int, *, waits: bool = False) -> Made:
+    def _make_student(self, *, waits: bool = False, early: bool = False) -> Made:
         ours, theirs = socket.socketpair()
         output, output_write = os.pipe()
         errors, errors_write = os.pipe()
         alarm, alarm_write = os.pipe()
-        made = Made(0, (ours.detach(), output, errors, alarm))
+        ready, ready_write = os.pipe() if early else (-1, -1)
+        made = Made(0, (ours.detach(), output, errors, alarm), ready)
+        written = [output_write, errors_write, alarm_write, ready_write][: 4 if early else 3]
         try:
             made.pid = copying.fork()
         except OSError:
             theirs.close()
             made.close()
-            for descriptor in (output_write, errors_write, alarm_write):
+            for descriptor in (*written, *([ready] if early else [])):
                 os.close(descriptor)
             raise
         if made.pid == 0:
+            if waits and self._executor.hot_pages is not None:
+                self._executor.hot_pages.take()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for descriptor in (wake, waker):
+            for descriptor in self._own:
                 os.close(descriptor)
             made.close()
             self._commands.close()
             pipes = (output_write, errors_write, alarm_write)
-            raise BecomeStudent(self._executor, theirs, pipes, waits=waits)
+            raise BecomeStudent(
+                self._executor, theirs, pipes, waits=waits, ready=ready_write if early else None
+            )
         theirs.close()
-        for descriptor in (output_write, errors_write, alarm_write):
+        for descriptor in written:
             os.close(descriptor)
         return made
 
@@ -347,8 +401,6 @@ def become_student(student: BecomeStudent) -> tuple[int, int]:
     if student.waits:
         # What another process of the sandbox may send meanwhile waits, and is forgotten when this one begins.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-        if student.executor.hot_pages is not None:
-            student.executor.hot_pages.take()
     os.setsid()
     nothing = os.open("/dev/null", os.O_RDWR)
     os.dup2(nothing, 0)
@@ -356,7 +408,14 @@ def become_student(student: BecomeStudent) -> tuple[int, int]:
     os.dup2(errors, 2)
     channel = os.dup2(student.channel.detach(), 100, inheritable=False)
     alarm = os.dup2(alarm, 101, inheritable=False)
+    ready = None if student.ready is None else os.dup2(student.ready, 102, inheritable=False)
     os.closerange(3, 100)
-    os.closerange(102, 4096)
+    os.closerange(102 if ready is None else 103, 4096)
     linux.die_with_parent()
+    if ready is not None:
+        _withdraw(student.executor)
+        linux.bound_capabilities()
+        _give_up_rights()
+        os.write(ready, b"r")
+        os.close(ready)
     return channel, alarm
