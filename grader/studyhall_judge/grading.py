@@ -163,9 +163,7 @@ class Submission:
     async def _run_in(self, slot: Slot) -> None:
         left = sum(notebook.runs for notebook in self._notebooks[1:])
         guarded = self._request.scoring != "nbgrader"
-        async with slot.sandbox(
-            self._request.limits, self._files, more=left > 0, guarded=guarded
-        ) as sandbox:
+        async with slot.sandbox(self._request.limits, self._files, more=left > 0, guarded=guarded) as sandbox:
             clock = Clock(self._request.limits)  # until there is a sandbox, the time is the judge's own
             hidden = False
             for number, notebook in enumerate(self._notebooks):

@@ -145,9 +145,9 @@ def test_a_process_that_is_seen_again_before_it_is_gone_is_counted_once(monkeypa
     monkeypatch.setattr(init.os, "kill", lambda _pid, _number: None)
     monkeypatch.setattr(init.os, "listdir", lambda _folder: seen.pop(0))
     monkeypatch.setattr(init, "_is_dead", lambda _pid: False)
-    one = init.Init(None, None)
+    one = init.Init(None, None, 64)
     monkeypatch.setattr(one, "_collect", lambda: None)
-    assert one._kill_others(2) == 2
+    assert one._leave_alone(2) == 2
 
 
 @pytest.mark.asyncio

@@ -75,7 +75,7 @@ class ContainerInit(init.Init):
         return Path("/proc/1").is_dir()
 
     def make_storage(self) -> None:
-        """Empty the container's file system in memory, whose quota the engine has set: warming up has left files in it."""
+        """Empty the file system in memory, whose quota the engine has set: warming up has left files in it."""
         for path in _MINE:
             shutil.rmtree(path, ignore_errors=True)
             path.mkdir()

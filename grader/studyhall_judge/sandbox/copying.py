@@ -1,8 +1,8 @@
 """Copies of this process without what Python itself does after a fork.
 
-`os.fork` has the interpreter and its modules see to the threads that a copy does not have: it makes locks anew and clears
-lists. What is copied here has one thread and holds no lock, so none of that changes anything, but it writes to 200 pages
-of memory, which the kernel has to copy, one by one: a third of what an empty copy costs.
+`os.fork` has the interpreter and its modules see to the threads that a copy does not have: it makes locks anew and
+clears lists. What is copied here has one thread and holds no lock, so none of that changes anything, but it writes to
+200 pages of memory, which the kernel has to copy, one by one: a third of what an empty copy costs.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def heeding_handlers() -> Iterator[None]:
         if "after_in_child" in handlers:
             _in_copies.append(handlers["after_in_child"])
 
-    os.register_at_fork = note
+    os.register_at_fork = note  # type: ignore[assignment]  # whatever it is given it hands on
     try:
         yield
     finally:

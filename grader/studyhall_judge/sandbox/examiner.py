@@ -61,7 +61,7 @@ class Examiner:
         self._outputs = outputs
         self._guard = guard
         self._guards = Guards(shell, touched)
-        self._kept: dict[str, Any] = {}
+        self._kept: dict[str, Any] = {}  # of a rehearsal; this object's own attributes are sealed
         self._test = _Test()
         self._rehearsed_test = marshal.dumps(
             (None, compile(_REHEARSED_TEST, "<rehearsal>", "exec"), None, {})
@@ -238,7 +238,7 @@ class Examiner:
         """Do what the beginning of a submission writes to, and remember the learner's names as they are."""
         _get_ready()
         self._guards.note_files(frozenset(), frozenset())
-        self._kept = dict(self._shell.user_ns)
+        self._kept.update(self._shell.user_ns)
 
     def rehearse_test(self) -> None:
         """Do what a guarded test writes to."""
@@ -256,7 +256,7 @@ class Examiner:
         namespace["_oh"].clear()
         namespace.clear()
         namespace.update(self._kept)
-        self._kept = {}
+        self._kept.clear()
         self._outputs.start()
 
 

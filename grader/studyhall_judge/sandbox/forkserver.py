@@ -4,9 +4,9 @@ It imports the course's modules, makes and warms the IPython shell, moves into t
 it has, and then only copies itself: one copy per submission. It never sees a test, a submission or the judge's memory,
 so a copy of it holds nothing that could be learnt.
 
-Commands come as packets on one inherited socket: ``spawn`` makes a sandbox, ``reap`` collects a dead one. With a sandbox
-goes which memory its students get in advance because they will probably write to it (``pages``: that of ``cells``, that
-of ``tests``, too, or ``none``), the size of its private storage, and how many students it begins with.
+Commands come as packets on one inherited socket: ``spawn`` makes a sandbox, ``reap`` collects a dead one. With a
+sandbox goes which memory its students get in advance because they will probably write to it (``pages``: that of
+``cells``, or that of ``tests``, too), the size of its private storage, and how many students it begins with.
 """
 
 from __future__ import annotations
@@ -183,8 +183,10 @@ def _serve(commands: socket.socket, executor: Executor, pages: dict[str, tuple[H
         answer: dict[str, Any]
         descriptors: tuple[int, ...] = ()
         if command["op"] == "spawn":
-            executor.hot_pages, executor.init_pages = pages.get(command["pages"], (None, None))
-            answer, descriptors = _spawn(executor, commands, init.Order(command["disk_mb"], command["students"]))
+            executor.hot_pages, executor.init_pages = pages[command["pages"]]
+            answer, descriptors = _spawn(
+                executor, commands, init.Order(command["disk_mb"], command["students"])
+            )
         else:
             answer = reap(command["pid"])
         wire.send_packet(commands, answer, descriptors)

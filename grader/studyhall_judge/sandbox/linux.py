@@ -86,8 +86,8 @@ def clone(flags: int) -> int:
     """Fork with new namespaces in one step; returns 0 in the child, as fork does.
 
     Only for a process with a single thread, for which nothing is done that Python does after a fork: see `copying`.
-    ``os.fork`` followed by ``unshare`` needs one more copy of the process, because ``unshare`` gives a new pid namespace
-    only to children.
+    ``os.fork`` followed by ``unshare`` needs one more copy of the process, because ``unshare`` gives a new pid
+    namespace only to children.
     """
     pid: int = _libc.syscall(ctypes.c_long(_NUMBER["clone"]), ctypes.c_ulong(flags | 17), 0, 0, 0, 0)
     return _checked(pid, "clone")

@@ -2,7 +2,8 @@
 
 A copy of a process shares its memory with the original until it writes, and then gets its own page, one at a time, for
 one interruption each: a thousand of them in any notebook, four thousand in one that draws. Asked for together they
-cost less than half. Which ones it will be is found out once, by a copy that runs what notebooks run and looks at itself.
+cost less than half. Which ones it will be is found out once, by a copy that runs what notebooks run and looks at
+itself.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def seal(owners: Sequence[Any]) -> Callable[[], bool]:  # noqa: C901 - in parts,
     clear, update, put, remove, names = dict.clear, dict.update, type.__setattr__, type.__delattr__, list
     mapping, restless = dict, _RESTLESS
 
-    def is_broken() -> bool:
+    def is_broken() -> bool:  # noqa: C901 - as above
         broken = False
         now = names(apply(value_of, words))
         if now == versions:

@@ -214,13 +214,13 @@ class JudgeShell(InteractiveShell):
     """IPython's shell with outputs kept in memory and tracebacks rendered cheaply."""
 
     compiler_class = JudgeCompiler
-    compile: JudgeCompiler
     cell_outputs: Outputs
     """What the running cell leaves, errors among it: a magic may put a publisher of its own in place of ours."""
 
     def transform_cell(self, raw_cell: str) -> str:
         """Leave plain Python as it is: IPython's own way takes the text to tokens and back."""
-        self.compile.parsed = None
+        compiler: Any = self.compile
+        compiler.parsed = None
         plain = not self.input_transformers_post and not _MAYBE_IPYTHON.search(raw_cell)
         if plain:
             try:
@@ -229,7 +229,7 @@ class JudgeShell(InteractiveShell):
                 plain = False
         if plain:
             text = raw_cell if raw_cell.endswith("\n") else raw_cell + "\n"
-            self.compile.parsed = text, tree
+            compiler.parsed = text, tree
             return text
         transformed: str = super().transform_cell(raw_cell)  # type: ignore[no-untyped-call]  # IPython's
         return transformed

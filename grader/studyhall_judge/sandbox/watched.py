@@ -13,7 +13,7 @@ import ctypes
 import gc
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from operator import is_
 from types import ModuleType
 from typing import Any

@@ -15,7 +15,7 @@ class Word(ctypes.c_uint64):
     """A number in memory. A class of our own: the public one can be patched."""
 
 
-VALUE_OF: Any = Word.value.__get__  # type: ignore[attr-defined]
+VALUE_OF: Any = vars(ctypes.c_uint64.__base__)["value"].__get__
 """The C function behind the attribute."""
 
 # Bytes from an object's start, after its reference count (and class).
