@@ -48,16 +48,20 @@ def heeding_handlers() -> Iterator[None]:
         os.register_at_fork = register
 
 
-def fork() -> int:
+def fork(first: Callable[[], None] | None = None) -> int:
     """Copy this process, which has one thread; returns 0 in the copy, as `os.fork` does.
+
+    ``first`` is what the copy does before anything else.
 
     Raises:
         OSError: there is no memory or no process number left.
     """
-    if _around:
-        return os.fork()
-    pid = linux.fork()
+    pid = os.fork() if _around else linux.fork()
     if pid == 0:
+        if first is not None:
+            first()
+        if _around:
+            return pid
         random.seed()  # copies of one parent must not all draw the same numbers
         for function in _in_copies:
             function()

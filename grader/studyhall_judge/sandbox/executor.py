@@ -304,7 +304,7 @@ class Executor:
         return {}
 
     def _tell_pages(self, _message: dict[str, Any]) -> dict[str, Any]:
-        return {"ranges": () if self.shared is None else self.shared.written_to()}
+        return {"touched": () if self.shared is None else self.shared.touched()}
 
     def _run_cell(self, message: dict[str, Any]) -> dict[str, Any]:
         author = message["kind"] == "author"

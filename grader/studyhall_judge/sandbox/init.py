@@ -32,26 +32,22 @@ EXIT_FAULT = 70
 class BecomeStudent(BaseException):
     """Raised in the copy that becomes a student's process, to leave all of init's and the fork server's frames.
 
-    Student code can walk down its stack. What it must not find there is left before it runs. ``waits`` says that nobody
-    waits for this one yet. With a descriptor ``ready`` it was made before init had given up any rights: it does that
-    itself, and then says so there.
+    Student code can walk down its stack. What it must not find there is left before it runs. ``descriptors`` are its
+    channel, its output, its errors and its alarm. With one more it was made before init had given up any rights: it does
+    that itself, and then says so there. ``waits`` says that nobody waits for this one yet.
     """
 
     def __init__(
         self,
         executor: Executor,
-        channel: socket.socket,
-        pipes: tuple[int, int, int],
+        descriptors: tuple[int, ...],
         *,
         waits: bool,
-        ready: int | None,
     ) -> None:
         super().__init__()
         self.executor = executor
-        self.channel = channel
-        self.pipes = pipes
+        self.descriptors = descriptors
         self.waits = waits
-        self.ready = ready
 
 
 @dataclass(frozen=True)
@@ -75,6 +71,20 @@ class Made:
         """Close our ends: whoever needs them has copies."""
         for descriptor in self.descriptors:
             os.close(descriptor)
+
+
+def _channels(*, early: bool) -> tuple[Made, tuple[int, ...]]:
+    """Make a student's channels: our ends, and its own, the last of them to say that it is ready if that is ``early``."""
+    ours, theirs = socket.socketpair()
+    pipes = [os.pipe() for _ in range(4 if early else 3)]
+    read, written = zip(*pipes, strict=True)
+    made = Made(0, (ours.detach(), read[0], read[1], read[2]), read[3] if early else -1)
+    return made, (theirs.detach(), *written)
+
+
+def _close(descriptors: tuple[int, ...]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def map_identity(inside: int, outside: int, group_inside: int, group_outside: int) -> None:
@@ -148,9 +158,12 @@ class Init:
 
     def make_students(self, count: int) -> list[Made]:
         """Make processes for notebooks before this one has done anything; `serve` takes them over."""
-        made = [self._make_student(waits=True, early=True)]
+        wanted = [_channels(early=True) for _ in range(count)]
+        made = [self._copied(*wanted[0], waits=True)]
         with contextlib.suppress(OSError):  # one is enough
-            made += [self._make_student(waits=True, early=True) for _ in range(count - 1)]
+            made += [self._copied(*one, waits=True) for one in wanted[1:]]
+        for _made, theirs in wanted[: len(made)]:
+            _close(theirs)
         return made
 
     def serve(self, made: list[Made]) -> None:
@@ -209,7 +222,7 @@ class Init:
                 self._make_ahead(wanted=command["more"])
             case "pages":
                 shared = self._executor.shared
-                self._answer({"op": "pages", "ranges": [] if shared is None else shared.written_to()})
+                self._answer({"op": "pages", "touched": [] if shared is None else shared.touched()})
             case "interrupt":
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(command["pid"], signal.SIGINT)
@@ -251,38 +264,28 @@ class Init:
             self._present(self._make_student())
         self._answer({"op": "alone", "killed": 0})
 
-    def _make_student(self, *, waits: bool = False, early: bool = False) -> Made:
-        ours, theirs = socket.socketpair()
-        output, output_write = os.pipe()
-        errors, errors_write = os.pipe()
-        alarm, alarm_write = os.pipe()
-        ready, ready_write = os.pipe() if early else (-1, -1)
-        made = Made(0, (ours.detach(), output, errors, alarm), ready)
-        written = [output_write, errors_write, alarm_write, ready_write][: 4 if early else 3]
+    def _make_student(self, *, waits: bool = False) -> Made:
+        wanted, theirs = _channels(early=False)
+        made = self._copied(wanted, theirs, waits=waits)
+        _close(theirs)
+        return made
+
+    def _copied(self, made: Made, theirs: tuple[int, ...], *, waits: bool) -> Made:
+        """Make the process that has these ends of its channels."""
+        pages = self._executor.hot_pages
         try:
-            made.pid = copying.fork()
+            made.pid = copying.fork(pages.take if waits and pages is not None else None)
         except OSError:
-            theirs.close()
             made.close()
-            for descriptor in (*written, *([ready] if early else [])):
-                os.close(descriptor)
+            _close(theirs)
             raise
         if made.pid == 0:
-            if waits and self._executor.hot_pages is not None:
-                self._executor.hot_pages.take()
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for descriptor in self._own:
-                os.close(descriptor)
             made.close()
+            _close(self._own)
             self._commands.close()
-            pipes = (output_write, errors_write, alarm_write)
-            raise BecomeStudent(
-                self._executor, theirs, pipes, waits=waits, ready=ready_write if early else None
-            )
-        theirs.close()
-        for descriptor in written:
-            os.close(descriptor)
+            raise BecomeStudent(self._executor, theirs, waits=waits)
         return made
 
     def _present(self, student: Made) -> None:
@@ -397,7 +400,7 @@ def become_student(student: BecomeStudent) -> tuple[int, int]:
     Returns:
         The descriptors of its channel and of its alarm.
     """
-    output, errors, alarm = student.pipes
+    channel, output, errors, alarm, *rest = student.descriptors
     if student.waits:
         # What another process of the sandbox may send meanwhile waits, and is forgotten when this one begins.
         signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -406,16 +409,16 @@ def become_student(student: BecomeStudent) -> tuple[int, int]:
     os.dup2(nothing, 0)
     os.dup2(output, 1)
     os.dup2(errors, 2)
-    channel = os.dup2(student.channel.detach(), 100, inheritable=False)
+    channel = os.dup2(channel, 100, inheritable=False)
     alarm = os.dup2(alarm, 101, inheritable=False)
-    ready = None if student.ready is None else os.dup2(student.ready, 102, inheritable=False)
+    ready = [os.dup2(one, 102, inheritable=False) for one in rest]
     os.closerange(3, 100)
-    os.closerange(102 if ready is None else 103, 4096)
+    os.closerange(102 + len(ready), 4096)
     linux.die_with_parent()
-    if ready is not None:
+    for one in ready:
         _withdraw(student.executor)
         linux.bound_capabilities()
         _give_up_rights()
-        os.write(ready, b"r")
-        os.close(ready)
+        os.write(one, b"r")
+        os.close(one)
     return channel, alarm

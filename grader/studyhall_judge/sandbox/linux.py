@@ -193,7 +193,8 @@ def drop_capabilities() -> None:
     _checked(result, "capset")
 
 
-_MADV_POPULATE_WRITE = 23
+MADV_POPULATE_READ = 22
+MADV_POPULATE_WRITE = 23
 
 
 def collapse_memory() -> None:
@@ -220,8 +221,8 @@ MOST_RANGES = 1024
 """How many ranges the kernel takes in one call."""
 
 
-def populate(ranges: ctypes.Array[Any]) -> None:
-    """Get writable pages of this process's own in an array of iovec of at most `MOST_RANGES`, where the kernel can."""
+def populate(ranges: ctypes.Array[Any], how: int) -> None:
+    """Get pages, to read them or to write to them, in an array of iovec of at most `MOST_RANGES`, where the kernel can."""
     own = os.pidfd_open(os.getpid())
     try:
         done = _libc.syscall(
@@ -229,16 +230,14 @@ def populate(ranges: ctypes.Array[Any]) -> None:
             ctypes.c_int(own),
             ranges,
             ctypes.c_size_t(len(ranges)),
-            ctypes.c_int(_MADV_POPULATE_WRITE),
+            ctypes.c_int(how),
             ctypes.c_uint(0),
         )
     finally:
         os.close(own)
     if done < 0:  # all of them in one call needs Linux 6.13, one by one 5.14
         for one in ranges:
-            _libc.madvise(
-                ctypes.c_void_p(one.start), ctypes.c_size_t(one.length), ctypes.c_int(_MADV_POPULATE_WRITE)
-            )
+            _libc.madvise(ctypes.c_void_p(one.start), ctypes.c_size_t(one.length), ctypes.c_int(how))
 
 
 class MemoryRange(ctypes.Structure):

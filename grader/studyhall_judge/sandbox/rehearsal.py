@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 LONGEST_SECONDS = 20
 """How long it may take. What has not been said by then is not known, and pages come one by one."""
 
-Spawn = Callable[[], tuple[dict[str, Any], tuple[int, ...]]]
 _RANGE = struct.Struct("@QQ")
-_END = 0, 0
-"""Stands behind the ranges of one process."""
-_PARTS = 2
+_SIZE = 8
+_PARTS = 4
+
+Spawn = Callable[[], tuple[dict[str, Any], tuple[int, ...]]]
 
 
 def rehearse(
@@ -42,25 +42,28 @@ def rehearse(
         limits: a submission's.
         scoring: a submission's, by which its tests are run in one way or another.
     """
-    shared = Shared()
     read, write = os.pipe()
     pid = copying.fork()
     if pid == 0:
         os.close(read)
-        executor.shared = shared
+        executor.shared = Shared()
         with contextlib.suppress(Exception):
             for ranges in _play(executor, spawn, limits, scoring):
-                _say(write, [*ranges, _END])
+                data = b"".join(_RANGE.pack(start, length) for start, length in ranges)
+                _say(write, len(data).to_bytes(_SIZE, "big") + data)
         os._exit(0)  # and with it the sandbox ends
     os.close(write)
     found = _read_all(read)
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    ranges = list(_RANGE.iter_unpack(found[: len(found) // _RANGE.size * _RANGE.size]))
-    if ranges.count(_END) != _PARTS:
-        return HotPages([]), HotPages([])
-    middle = ranges.index(_END)
-    return HotPages(ranges[:middle]), HotPages(ranges[middle + 1 : -1])
+    parts = []
+    while found:
+        end = _SIZE + int.from_bytes(found[:_SIZE], "big")
+        parts.append(found[_SIZE:end])
+        found = found[end:]
+    if len(parts) != _PARTS:
+        return HotPages(), HotPages()
+    return HotPages(*parts[:2]), HotPages(*parts[2:])
 
 
 def _play(
@@ -79,7 +82,7 @@ def _play(
     students = _ask(channel, {"op": "pages", "n": 0, "nonce": ""})
     wire.send_packet(commands, {"op": "pages"})
     answer, _none = wire.receive_packet(commands)
-    return [[(start, length) for start, length in one["ranges"]] for one in (students, answer)]
+    return [*students["touched"], *answer["touched"]]
 
 
 def _ask(channel: socket.socket, message: dict[str, Any]) -> dict[str, Any]:
@@ -87,8 +90,7 @@ def _ask(channel: socket.socket, message: dict[str, Any]) -> dict[str, Any]:
     return wire.receive_from(channel.fileno())
 
 
-def _say(write: int, ranges: list[tuple[int, int]]) -> None:
-    data = b"".join(_RANGE.pack(*one) for one in ranges)
+def _say(write: int, data: bytes) -> None:
     while data:
         data = data[os.write(write, data) :]
 

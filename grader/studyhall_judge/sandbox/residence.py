@@ -8,66 +8,88 @@ itself.
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 from array import array
 from collections.abc import Iterator
-from itertools import starmap
 
 from studyhall_judge.sandbox import linux
 
 _OWN = 1 << 56
+"""In memory here and nowhere else."""
+_OF_A_FILE = 1 << 61
 _PRESENT = 1 << 63
 
 
 class HotPages:
-    """Ranges of this process's memory that its copies will write to."""
+    """Ranges of this process's memory that its copies will write to, and of files in it that they will read.
 
-    def __init__(self, ranges: list[tuple[int, int]]) -> None:
-        self._ranges = [
-            (linux.MemoryRange * len(some))(*starmap(linux.MemoryRange, some))
-            for some in (
-                ranges[start : start + linux.MOST_RANGES]
-                for start in range(0, len(ranges), linux.MOST_RANGES)
-            )
-        ]
-        self.bytes = sum(length for _start, length in ranges)
+    Each is a struct iovec after the other, as the kernel takes them. They stay bytes: numbers that are made and forgotten
+    here would leave gaps behind, which copies then write to, elsewhere than the one did that was looked at.
+    """
+
+    def __init__(self, written: bytes = b"", read: bytes = b"") -> None:
+        self._written = _arrays(written)
+        self._read = _arrays(read)
 
     def take(self) -> None:
-        """In a copy: get pages of its own, many at once. What the kernel cannot do comes one by one, as always."""
-        for some in self._ranges:
-            linux.populate(some)
+        """In a copy: get its pages, many at once. What the kernel cannot do comes one by one, as always."""
+        for some in self._written:
+            linux.populate(some, linux.MADV_POPULATE_WRITE)
+        for some in self._read:
+            linux.populate(some, linux.MADV_POPULATE_READ)
+
+
+def _arrays(ranges: bytes) -> list[ctypes.Array[linux.MemoryRange]]:
+    size = ctypes.sizeof(linux.MemoryRange)
+    most = linux.MOST_RANGES * size
+    parts = [ranges[start : start + most] for start in range(0, len(ranges), most)]
+    return [(linux.MemoryRange * (len(part) // size)).from_buffer_copy(part) for part in parts]
 
 
 class Shared:
-    """The pages that this process has now, and its copies share with it until they write to them."""
+    """The memory that this process has now, and its copies share with it until they write to it."""
 
     def __init__(self) -> None:
-        self._ranges = _writable()
-        self._pages = [page for page, _entry in _present(self._ranges)]
+        with open("/proc/self/maps", encoding="ascii") as file:
+            lines = [line.split() for line in file]
+        # Its stack apart: that one is written to at once.
+        self._writable = [
+            _range(fields[0]) for fields in lines if fields[1] == "rw-p" and fields[-1] != "[stack]"
+        ]
+        self._files = [
+            _range(fields[0]) for fields in lines if fields[1] in ("r--p", "r-xp") and fields[-1][0] == "/"
+        ]
 
-    def written_to(self) -> list[tuple[int, int]]:
-        """In a copy: return which of them it has written to, as (start, length) in bytes."""
-        own = {page for page, entry in _present(self._ranges) if entry & _OWN}
-        return joined([page for page in self._pages if page in own])
+    def touched(self) -> list[list[tuple[int, int]]]:
+        """In a copy: return what it has written to, and what it has read of files, in ranges (start, length) of bytes."""
+        writable, files = _entries(self._writable), _entries(self._files)
+        written = [page for page, entry in _numbered(self._writable, writable) if entry & _OWN]
+        read = [page for page, entry in _numbered(self._files, files) if entry & _OF_A_FILE]
+        return [joined(written), joined(read)]
 
 
-def _writable() -> list[tuple[int, int]]:
-    """Return the ranges of this process's private memory, its stack apart: that one is written to at once."""
-    with open("/proc/self/maps", encoding="ascii") as file:
-        lines = [line.split() for line in file]
-    kept = [fields for fields in lines if fields[1] == "rw-p" and fields[-1] != "[stack]"]
-    pairs = [fields[0].split("-") for fields in kept]
-    return [(int(start, 16), int(end, 16)) for start, end in pairs]
+def _range(text: str) -> tuple[int, int]:
+    start, end = text.split("-")
+    return int(start, 16), int(end, 16)
 
 
-def _present(ranges: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """Yield number and entry of every page in memory, ascending, as the kernel's page map has them."""
+def _entries(ranges: list[tuple[int, int]]) -> list[array[int]]:
+    """Return the kernel's page map of some ranges. All of it is read before any is looked at, which takes memory, too."""
+    found = []
     with open("/proc/self/pagemap", "rb", buffering=0) as file:
         for start, end in ranges:
             first, count = start // mmap.PAGESIZE, (end - start) // mmap.PAGESIZE
-            entries = array("Q", os.pread(file.fileno(), count * 8, first * 8))
-            yield from ((first + number, entry) for number, entry in enumerate(entries) if entry & _PRESENT)
+            found.append(array("Q", os.pread(file.fileno(), count * 8, first * 8)))
+    return found
+
+
+def _numbered(ranges: list[tuple[int, int]], entries: list[array[int]]) -> Iterator[tuple[int, int]]:
+    """Yield number and entry of every page in memory, ascending."""
+    for (start, _end), some in zip(ranges, entries, strict=True):
+        first = start // mmap.PAGESIZE
+        yield from ((first + number, entry) for number, entry in enumerate(some) if entry & _PRESENT)
 
 
 def joined(pages: list[int]) -> list[tuple[int, int]]:
