@@ -291,6 +291,8 @@ class ForkServer:
         self._students = 1
         self.missing: list[str] = []
         self.lacking: list[str] = []
+        self.found_pages: dict[str, list[int]] = {}
+        """How many pages a student and its init get in advance, by what they are for; none where it is not known."""
 
     @classmethod
     async def start(cls, settings: ForkServerSettings) -> ForkServer:
@@ -329,6 +331,7 @@ class ForkServer:
             server.stop()
             raise SandboxFault(str(answer.get("message")))
         server.missing, server.lacking = answer["missing"], answer["lacking"]
+        server.found_pages = answer["pages"]
         server.warm_bytes = server.memory_bytes()
         return server
 

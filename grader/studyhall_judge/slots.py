@@ -17,12 +17,13 @@ from studyhall_judge.standing import FIRST_UID, can_change_user
 
 log = logging.getLogger("studyhall_judge")
 
-SPARE_PIDS = 10
-"""Tasks of a slot that are not the submission's: fork server, two inits, spare student and one made ahead, some air."""
+SPARE_PIDS = 14
+"""Tasks of a slot that are not the submission's: fork server, two inits, the spare sandbox's two students and one made
+ahead, with a thread each, and some air."""
 
-MEMORY_SLACK = 48 * MEBIBYTE
-"""Room for the pages that a spare sandbox, and a student made ahead, write on top of what the slot used when its limit
-was set."""
+MEMORY_SLACK = 72 * MEBIBYTE
+"""Room for the pages that a spare sandbox's second student, and a student made ahead, write on top of what the slot
+used when its limit was set."""
 
 ATTEMPTS = 3
 

@@ -6,12 +6,16 @@ import ctypes
 import mmap
 import os
 import resource
+import signal
 import struct
+import sys
 
 import pytest
-from studyhall_judge.sandbox import residence
+from studyhall_judge.sandbox import rehearsal, residence
 from studyhall_judge.sandbox.linux import MOST_RANGES
 from studyhall_judge.sandbox.residence import HotPages, Shared, joined
+from studyhall_judge.sandboxes import ForkServer, ForkServerSettings
+from studyhall_judge.standing import FIRST_UID, can_change_user
 
 PAGE = mmap.PAGESIZE
 PAGES = 64
@@ -133,3 +137,36 @@ def test_a_copy_that_took_its_pages_writes_to_them_without_an_interruption(memor
     with os.fdopen(read, encoding="ascii") as answer:
         assert int(answer.read()) < PAGES // 2
     os.waitpid(pid, 0)
+
+
+@pytest.mark.asyncio
+async def test_a_warm_process_knows_which_pages_its_copies_need_and_guarded_tests_need_more():
+    uid = FIRST_UID if can_change_user() else None
+    server = await ForkServer.start(ForkServerSettings(sys.executable, (), uid, ()))
+    try:
+        (cells, init), (tests, _init) = server.found_pages["cells"], server.found_pages["tests"]
+        assert tests > cells > 300
+        assert cells > init > 50
+    finally:
+        server.stop()
+
+
+class Forgetful:
+    """Stands for an executor that is only looked at."""
+
+    shared = None
+
+
+def failing():
+    raise OSError("no namespaces left")
+
+
+def hanging():
+    signal.pause()
+
+
+@pytest.mark.parametrize("spawn", [failing, hanging])
+def test_a_rehearsal_that_fails_or_hangs_finds_nothing_and_is_not_waited_for(monkeypatch, spawn):
+    monkeypatch.setattr(rehearsal, "LONGEST_SECONDS", 1)
+    students, init = rehearsal.rehearse(Forgetful(), spawn, {}, "default")
+    assert (students.count, init.count) == (0, 0)

@@ -81,7 +81,8 @@ def _run(descriptor: int) -> None:
         name: rehearse(executor, spawn, settings["limits"], scoring)
         for name, scoring in (("cells", "nbgrader"), ("tests", "default"))
     }
-    wire.send_packet(commands, {"op": "ready", "missing": missing, "lacking": lacking})
+    found = {name: [one.count for one in some] for name, some in pages.items()}
+    wire.send_packet(commands, {"op": "ready", "missing": missing, "lacking": lacking, "pages": found})
     _serve(commands, executor, pages)
 
 

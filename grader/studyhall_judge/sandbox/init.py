@@ -33,8 +33,8 @@ class BecomeStudent(BaseException):
     """Raised in the copy that becomes a student's process, to leave all of init's and the fork server's frames.
 
     Student code can walk down its stack. What it must not find there is left before it runs. ``descriptors`` are its
-    channel, its output, its errors and its alarm. With one more it was made before init had given up any rights: it does
-    that itself, and then says so there. ``waits`` says that nobody waits for this one yet.
+    channel, its output, its errors and its alarm. With one more it was made before init had given up any rights: it
+    does that itself, and then says so there. ``waits`` says that nobody waits for this one yet.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Made:
 
 
 def _channels(*, early: bool) -> tuple[Made, tuple[int, ...]]:
-    """Make a student's channels: our ends, and its own, the last of them to say that it is ready if that is ``early``."""
+    """Make a student's channels: our ends, and its own. The last of those is to say that it is ready, if ``early``."""
     ours, theirs = socket.socketpair()
     pipes = [os.pipe() for _ in range(4 if early else 3)]
     read, written = zip(*pipes, strict=True)
@@ -257,6 +257,7 @@ class Init:
             _continue(ahead.pid)
             self._present(ahead)
             self._kill_all_but({ahead.pid})
+            self._collect()  # what is dead would still be seen
         else:
             if ahead is not None:
                 ahead.close()

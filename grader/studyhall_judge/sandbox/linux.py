@@ -222,7 +222,7 @@ MOST_RANGES = 1024
 
 
 def populate(ranges: ctypes.Array[Any], how: int) -> None:
-    """Get pages, to read them or to write to them, in an array of iovec of at most `MOST_RANGES`, where the kernel can."""
+    """Get pages to read or to write to (``how``), where the kernel can: an array of at most `MOST_RANGES` iovec."""
     own = os.pidfd_open(os.getpid())
     try:
         done = _libc.syscall(

@@ -25,13 +25,15 @@ _PRESENT = 1 << 63
 class HotPages:
     """Ranges of this process's memory that its copies will write to, and of files in it that they will read.
 
-    Each is a struct iovec after the other, as the kernel takes them. They stay bytes: numbers that are made and forgotten
-    here would leave gaps behind, which copies then write to, elsewhere than the one did that was looked at.
+    Each is a struct iovec after the other, as the kernel takes them. They stay bytes: numbers that are made and
+    forgotten here would leave gaps behind, which copies then write to, elsewhere than the one did that was looked at.
     """
 
     def __init__(self, written: bytes = b"", read: bytes = b"") -> None:
         self._written = _arrays(written)
         self._read = _arrays(read)
+        self.count = sum(one.length for some in self._written for one in some) // mmap.PAGESIZE
+        """How many pages it will write to."""
 
     def take(self) -> None:
         """In a copy: get its pages, many at once. What the kernel cannot do comes one by one, as always."""
@@ -63,7 +65,7 @@ class Shared:
         ]
 
     def touched(self) -> list[list[tuple[int, int]]]:
-        """In a copy: return what it has written to, and what it has read of files, in ranges (start, length) of bytes."""
+        """In a copy: return what it has written to, and what it has read of files, as (start, length) in bytes."""
         writable, files = _entries(self._writable), _entries(self._files)
         written = [page for page, entry in _numbered(self._writable, writable) if entry & _OWN]
         read = [page for page, entry in _numbered(self._files, files) if entry & _OF_A_FILE]
@@ -76,7 +78,7 @@ def _range(text: str) -> tuple[int, int]:
 
 
 def _entries(ranges: list[tuple[int, int]]) -> list[array[int]]:
-    """Return the kernel's page map of some ranges. All of it is read before any is looked at, which takes memory, too."""
+    """Return the kernel's page map of some ranges, all of it before any is looked at: that takes memory, too."""
     found = []
     with open("/proc/self/pagemap", "rb", buffering=0) as file:
         for start, end in ranges:
