@@ -234,7 +234,7 @@ class Submission:
             async def on_outcome(at: int, outcome: CellOutcome, said: dict[int, CellOutcome] = said) -> None:
                 said[at] = outcome
 
-            async with slot.sandbox(self._request.limits, self._release.files) as sandbox:
+            async with slot.sandbox(self._request.limits, self._release.files, further=True) as sandbox:
                 run = NotebookRun(sandbox, cells, self._settings(notebook, slot), clock, slot.memory_kills)
                 await run.run(on_outcome)
                 slot.violent = slot.violent or run.violent
@@ -370,7 +370,7 @@ class Submission:
             for cell in notebook.rebuilt.cells[: max(wanted) + 1]
             if not (cell.kind is CellKind.test and self._is_hidden(notebook, cell))
         ]
-        async with slot.sandbox(self._request.limits, self._files) as sandbox:
+        async with slot.sandbox(self._request.limits, self._files, further=True) as sandbox:
             run = NotebookRun(sandbox, cells, self._settings(notebook, slot), clock, slot.memory_kills)
 
             async def on_outcome(place: int, outcome: CellOutcome) -> None:

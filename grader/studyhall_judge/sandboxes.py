@@ -278,7 +278,7 @@ class ForkServer:
     """What it used when it was warm."""
 
     pages = "tests"
-    """Which memory the next sandbox gets in advance (`forkserver`): it saves time and may cost processor time."""
+    """Which memory the next sandbox gets in advance; see `forkserver`."""
 
     def __init__(self, process: subprocess.Popen[bytes], commands: PacketSocket) -> None:
         self._process = process
@@ -356,7 +356,7 @@ class ForkServer:
     def expect(self, limits: Limits, *, more: bool) -> None:
         """Say which limits the next sandbox must have: one whose private storage has another size is thrown away.
 
-        ``more`` says that there are several notebooks, and in the submission after it probably, too.
+        ``more`` says that a submission with several notebooks is expected.
         """
         self._students = 2 if more else 1
         if limits.disk_mb == self._disk_mb:

@@ -70,8 +70,6 @@ class Slot:
     ) -> None:
         self.number = number
         self._warm_bytes = warm_bytes
-        self.hurry = False
-        """Whether submissions wait for a slot."""
         self._environments = environments
         self._group = group
         self._servers: dict[str, ForkServer] = {}
@@ -79,6 +77,7 @@ class Slot:
         self._base_memory = 0
         self._limits: Limits | None = None
         self._guarded = True
+        self._more = False
         self._reaping: set[asyncio.Task[None]] = set()
         self.violent = False
         """Whether the running submission was ended by force."""
@@ -141,7 +140,13 @@ class Slot:
 
     @contextlib.asynccontextmanager
     async def sandbox(
-        self, limits: Limits, files: int | None, *, more: bool = False, guarded: bool = True
+        self,
+        limits: Limits,
+        files: int | None,
+        *,
+        more: bool = False,
+        guarded: bool = True,
+        further: bool = False,
     ) -> AsyncIterator[Sandbox]:
         """Lend a fresh sandbox for one submission, and end everything in it afterwards.
 
@@ -149,12 +154,15 @@ class Slot:
             limits: the submission's.
             files: what lies beside its notebooks.
             more: whether further students may follow.
-            guarded: whether its tests are guarded, and the next submission's probably, too.
+            guarded: whether its tests are guarded.
+            further: whether it is for a submission that had one already. What the others were for is what the next
+                submission is expected to be like, and its sandbox is made for that.
 
         Raises:
             SandboxFault: there is none to be had.
         """
-        self._guarded = guarded
+        if not further:
+            self._guarded, self._more = guarded, more
         sandbox, server = await self._take(limits, files, more=more)
         try:
             yield sandbox
@@ -188,7 +196,7 @@ class Slot:
                 server = await self.warm(self.environment)
                 self._apply(limits)
                 server.pages = "tests" if self._guarded else "cells"
-                server.expect(limits, more=more)
+                server.expect(limits, more=self._more)
                 sandbox = await server.take()
             except SandboxFault as error:
                 failure = error
@@ -309,7 +317,6 @@ class SlotPool:
         finally:
             self.waiting -= 1
         try:
-            slot.hurry = self.waiting > 0
             await slot.warm(environment)
             yield slot
             self.graded += 1

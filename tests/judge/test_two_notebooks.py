@@ -78,6 +78,8 @@ def test_no_process_has_any_rights_or_can_reach_another(single, assignment, subm
         assert one["users"] == "1000"
     assert first["descriptors"] == second["descriptors"]
     assert second["others"] == 0
+    if number > 1:
+        assert first["others"] == 1, "the second notebook's process was not there from the start"
 
 
 def test_a_process_that_waits_for_a_notebook_that_does_not_come_is_nobodys_fault(single, assignment, submit):
